@@ -1,0 +1,1 @@
+"""Serving engines: what each needs, as plain data. ``base`` has the interface, ``registry`` finds the engines."""

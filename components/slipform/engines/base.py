@@ -1,0 +1,151 @@
+"""What an engine is: for a server and its models, plain data that components turn into resources.
+
+An engine knows its own container (or its operator's custom resource), its files, its probes and the names of its
+metrics. It knows nothing of Pulumi; and nothing outside this package knows an engine by name.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+from ..spec.findings import Finding
+from ..spec.modelspec import ModelSpec
+from ..spec.stack import StackConfig
+from ..spec.units import Memory
+from .metrics import Metrics
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """The files of one version, ready to be served.
+
+    ``uri`` is the folder of the versions (``<uri>/<version>/…``) or one file, ``filename`` what the engine's backend
+    calls the model's file (``model.onnx``), ``format`` a model format or, of something built, a build target.
+    """
+
+    uri: str
+    filename: str
+    format: str
+    sha256: str | None = None
+
+
+@dataclass(frozen=True)
+class ServedModel:
+    """One version of one model, as a server holds it; an ensemble has no artifact."""
+
+    spec: ModelSpec
+    version: int
+    artifact: Artifact | None
+
+    @property
+    def name(self) -> str:
+        return self.spec.name
+
+
+@dataclass(frozen=True)
+class Server:
+    """What one Deployment runs: one model, or the models of several specs that share it."""
+
+    name: str
+    models: tuple[ServedModel, ...]
+    stack: StackConfig
+
+    @property
+    def spec(self) -> ModelSpec:
+        """The spec that says how the server runs; specs that share a server agree on it."""
+        return self.models[0].spec
+
+
+@dataclass(frozen=True)
+class Port:
+    """A port that the container listens on. ``name`` is one of http, grpc, metrics."""
+
+    name: Literal["http", "grpc", "metrics"]
+    number: int
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A probe by HTTP GET, by gRPC's health service, by a TCP connection (no path) or by a command."""
+
+    port: Literal["http", "grpc", "metrics"] = "http"
+    path: str | None = None
+    grpc: bool = False
+    command: tuple[str, ...] = ()
+    period_seconds: int = 5
+    timeout_seconds: int = 2
+    failure_threshold: int = 3
+
+
+@dataclass(frozen=True)
+class Container:
+    """The engine's container. Files go to ``/etc/slipform``, the fetched model repository to ``/models``.
+
+    ``drain_seconds`` is how long the engine itself takes to finish after SIGTERM; a sleep before it gives endpoints
+    the time to forget the pod. ``shared_memory`` is what the engine needs in /dev/shm where the spec says nothing.
+    """
+
+    image: str
+    command: tuple[str, ...]
+    args: tuple[str, ...]
+    ports: tuple[Port, ...]
+    startup: Probe
+    readiness: Probe
+    liveness: Probe
+    env: Mapping[str, str] = field(default_factory=dict)
+    writable: tuple[str, ...] = ("/tmp",)  # noqa: S108  (a path in the container)
+    shared_memory: Memory | None = None
+    user: int = 1000
+    drain_seconds: int = 30
+    pre_stop: tuple[str, ...] = ()
+    files: Mapping[str, str] = field(default_factory=dict)
+    """Text files by name: the manifest of the model repository (``repository.json``), ``<model>.config.pbtxt``, …"""
+
+
+@dataclass(frozen=True)
+class CustomResource:
+    """What an engine with an operator answers in place of a container.
+
+    ``pod_labels`` find the pods that the operator makes, ``service`` is the host that answers for them;
+    ``ignore_changes`` are fields that the operator fills in.
+    """
+
+    api_version: str
+    kind: str
+    spec: Mapping[str, Any]
+    pod_labels: Mapping[str, str]
+    service: str
+    ports: tuple[Port, ...]
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    ignore_changes: tuple[str, ...] = ()
+    files: Mapping[str, str] = field(default_factory=dict)
+    scales_itself: bool = False
+    """True where the operator brings its own autoscaler, so that Slipform must not add one."""
+
+
+class Engine(ABC):
+    """A serving engine. One module each; found by the entry point group ``slipform.engines``."""
+
+    name: ClassVar[str]
+    """The word in ``serving.engine``."""
+    title: ClassVar[str]
+    """Its name as its makers write it."""
+    formats: ClassVar[frozenset[str]]
+    """Model formats and build targets that it serves."""
+    holds_requests: ClassVar[bool] = False
+    """True where something holds requests while there are no replicas, so that min_replicas may be 0."""
+
+    @abstractmethod
+    def problems(self, spec: ModelSpec, stack: StackConfig | None) -> Iterator[Finding]:
+        """What is wrong with a spec for this engine; paths are the spec's, without locations."""
+
+    @abstractmethod
+    def workload(self, server: Server) -> Container | CustomResource:
+        """The container, or the custom resource, that serves the server's models."""
+
+    @abstractmethod
+    def metrics(self, stack: StackConfig) -> Metrics:
+        """What the engine measures, in the version that the stack runs."""

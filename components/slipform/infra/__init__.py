@@ -1,0 +1,1 @@
+"""Pulumi components: typed, documented resources made from a spec and its engine's answers."""
