@@ -133,27 +133,21 @@ def to_document(graph: Graph, *, fingerprints: bool = False) -> dict[str, Any]:
         "resources": [_resource_document(resource) for resource in graph.resources],
         "outputs": dict(graph.outputs),
         "messages": [
-            {key: value for key, value in vars_of(message).items() if value is not None}
-            for message in graph.messages
+            {key: value for key, value in vars_of(message).items() if value is not None} for message in graph.messages
         ],
     }
-    return encode(document) if fingerprints else _plain(document)
+    written: dict[str, Any] = encode(document) if fingerprints else _plain(document)
+    return written
 
 
-def from_document(document: Mapping[str, Any]) -> Graph:
+def from_document(document: Any) -> Graph:
     """Raises GraphFormatError where the document is none, or is of another version."""
-    if not isinstance(document, Mapping) or document.get("format") != FORMAT:
-        found = document.get("format") if isinstance(document, Mapping) else type(document).__name__
-        raise GraphFormatError(
-            f"this is no plan that can be read: its format is {found!r}, wanted is {FORMAT!r}"
-        )
+    found = document.get("format") if isinstance(document, dict) else type(document).__name__
+    if found != FORMAT:
+        raise GraphFormatError(f"this is no plan that can be read: its format is {found!r}, wanted is {FORMAT!r}")
     try:
         return make(
-            document["project"],
-            document["stack"],
-            document["resources"],
-            document["outputs"],
-            document["messages"],
+            document["project"], document["stack"], document["resources"], document["outputs"], document["messages"]
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise GraphFormatError(f"this plan is damaged: {type(error).__name__}: {error}") from error
@@ -187,9 +181,7 @@ def make(
         outputs=decode(dict(sorted(outputs.items()))),
         messages=tuple(
             Message(severity, text, urn)
-            for severity, urn, text in sorted(
-                said, key=lambda each: (_SEVERITY[each[0]], each[1] or "", each[2])
-            )
+            for severity, urn, text in sorted(said, key=lambda each: (_SEVERITY[each[0]], each[1] or "", each[2]))
         ),
     )
 
@@ -203,7 +195,7 @@ def _resource(document: dict[str, Any]) -> Resource:
         if key in known:
             known[key] = decode(known[key])
     known["dependencies"] = tuple(known.get("dependencies", ()))
-    options = {
+    options: dict[str, Any] = {
         key: tuple(value) if isinstance(value, list) and key != "replacement_trigger" else decode(value)
         for key, value in document.get("options", {}).items()
     }

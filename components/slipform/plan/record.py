@@ -1,8 +1,8 @@
 """Runs a project's program and answers the graph of what it registers.
 
 Always in a process of its own, under the Python that Pulumi.yaml names. In our own process a run would be a little
-cheaper and never clean: Pulumi keeps its settings, its event loop and its thread pools in globals, the program's modules
-would stay imported, and a program that ends the process would end us.
+cheaper and never clean: Pulumi keeps its settings, its event loop and its thread pools in globals, the program's
+modules would stay imported, and a program that ends the process would end us.
 """
 
 from __future__ import annotations
@@ -47,16 +47,16 @@ def run(
 ) -> Graph:
     """Plans one stack of the project that the folder `project` lies in.
 
-    `only` names the spec files that the program shall take in place of all. Two graphs' secrets compare where both were
-    made with one `fingerprint_key`. `python` overrides Pulumi.yaml's environment. `moved` is for worktrees: packages that
-    are installed from the first folder are imported from the second.
+    `only` names the spec files that the program shall take in place of all. Two graphs' secrets compare where both
+    were made with one `fingerprint_key`. `python` overrides Pulumi.yaml's environment. `moved` is for worktrees:
+    packages that are installed from the first folder are imported from the second.
 
     What the program prints goes to standard error. Raises ProjectError and ProgramError.
     """
     found = find(project)
     config = stack_config.read(found, stack)
     interpreter, remark = (python, "") if python else found.python()
-    job = {
+    job: dict[str, Any] = {
         "program": str(found.program),
         "root": str(found.root),
         "project": found.name,
@@ -73,9 +73,7 @@ def run(
     if printed:
         sys.stderr.write(printed)
     remarks = [{"severity": "info", "text": text} for text in (remark, *config.remarks) if text]
-    return make(
-        found.name, job["stack"], answer["resources"], answer["outputs"], [*answer["messages"], *remarks]
-    )
+    return make(found.name, job["stack"], answer["resources"], answer["outputs"], [*answer["messages"], *remarks])
 
 
 def _environment(only: Sequence[Path] | None) -> dict[str, str]:
@@ -116,9 +114,7 @@ def _ask(python: Path, job: Mapping[str, Any], environment: Mapping[str, str]) -
             if process.returncode < 0
             else f"ended with {process.returncode}"
         )
-        raise ProgramError(
-            f"the program {ended} before it was done\n{printed.rstrip()}", output=printed
-        ) from None
+        raise ProgramError(f"the program {ended} before it was done\n{printed.rstrip()}", output=printed) from None
 
 
 def _error(project: Project, python: Path, failure: Mapping[str, str], printed: str) -> ProgramError:

@@ -35,16 +35,12 @@ def read(project: Project, stack: str) -> StackConfig:
     if file.is_file():
         document = yaml12.load(file)
     elif others := project.stacks():
-        raise ProjectError(
-            f"there is no stack {stack!r}: {file} does not exist; the stacks here: {', '.join(others)}"
-        )
+        raise ProjectError(f"there is no stack {stack!r}: {file} does not exist; the stacks here: {', '.join(others)}")
     config = document.get("config") or {}
     if not isinstance(config, Mapping):
         raise ProjectError(f"{file}: `config` must be a mapping")
-    merged = _with_project_config(
-        project, file, {_key(project.name, key): value for key, value in config.items()}
-    )
-    remarks = ()
+    merged = _with_project_config(project, file, {_key(project.name, key): value for key, value in config.items()})
+    remarks: tuple[str, ...] = ()
     if document.get("environment"):
         remarks = (
             f"{file.name} imports Pulumi ESC environments, which a plan does not open: their values are missing",
@@ -76,9 +72,7 @@ def _with_project_config(project: Project, file: Path, values: dict[str, Any]) -
         elif key.startswith(f"{project.name}:"):
             missing.append(str(raw_key))
     if missing:
-        raise ProjectError(
-            f"{file}: {project.file.name} asks for config that this stack lacks: {', '.join(missing)}"
-        )
+        raise ProjectError(f"{file}: {project.file.name} asks for config that this stack lacks: {', '.join(missing)}")
     return values
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import yaml
 
@@ -23,7 +23,7 @@ _OURS = {
 class _Loader(_BASE):  # type: ignore[misc]
     """PyYAML's safe loader with the resolvers that differ from YAML 1.2 taken out or narrowed."""
 
-    yaml_implicit_resolvers = {
+    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {
         first: [
             (tag, re.compile(rf"^(?:{_OURS[tag]})$") if tag in _OURS else pattern)
             for tag, pattern in resolvers
@@ -40,15 +40,11 @@ def load(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise ProjectError(f"{path} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise ProjectError(
-            f"{path} is not UTF-8: byte {error.start} is {error.object[error.start]:#04x}"
-        ) from error
+        raise ProjectError(f"{path} is not UTF-8: byte {error.start} is {error.object[error.start]:#04x}") from error
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
-        raise ProjectError(
-            f"{place}: this is not YAML: {getattr(error, 'problem', None) or error}"
-        ) from error
+        raise ProjectError(f"{place}: this is not YAML: {getattr(error, 'problem', None) or error}") from error
     except RecursionError as error:
         raise ProjectError(f"{path} is nested too deeply to be read") from error
     if document is None:

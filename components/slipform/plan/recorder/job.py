@@ -16,9 +16,7 @@ class Job(TypedDict):
     config: dict[str, str]  # "namespace:key" to text, as the engine passes it
     secret_keys: list[str]
     fingerprint_key: str  # hexadecimal; secrets are compared through it, never shown
-    moved: NotRequired[
-        list[list[str]]
-    ]  # [[old folder, new folder]]: where an editable install is looked for instead
+    moved: NotRequired[list[list[str]]]  # [[old folder, new folder]]: where an editable install is looked for instead
 
 
 class Failure(TypedDict):

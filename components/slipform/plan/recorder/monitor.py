@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import os
+import re
 import threading
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from google.protobuf import empty_pb2, struct_pb2
 from pulumi.runtime.mocks import MockMonitor, MockResourceArgs, Mocks
-from pulumi.runtime.proto import resource_pb2
+from pulumi.runtime.proto import provider_pb2, resource_pb2
 
 from .transforms import Transforms
-from .values import RESOURCE, SECRET, SIGNATURE, UNKNOWN, Decoder
+from .values import SECRET, SIGNATURE, UNKNOWN, Decoder
 
 STACK_TYPE = "pulumi:pulumi:Stack"
+_PULUMI_PACKAGE = re.compile(r"[/\\](site|dist)-packages[/\\]pulumi(_\w+)?[/\\]")
 
 
 class DuplicateUrnError(Exception):
@@ -103,7 +105,7 @@ class RecordingMonitor(MockMonitor):
             "parent": None if _is_stack(request.parent) else request.parent,
             "dependencies": sorted(request.dependencies),
             "provider": _provider_urn(request.provider),
-            "source": self._source(request.sourcePosition),
+            "source": self._source(request),
         }
 
     def _add(self, urn: str, record: dict[str, Any]) -> None:
@@ -146,22 +148,22 @@ class RecordingMonitor(MockMonitor):
             options["delete_before_replace"] = request.deleteBeforeReplace
         if request.HasField("replacement_trigger"):
             options["replacement_trigger"] = self._decoder.value(request.replacement_trigger)
-        return {
-            key: value
-            for key, value in options.items()
-            if value or value is False and key.startswith("delete_b")
-        }
+        return {key: value for key, value in options.items() if value or key == "delete_before_replace"}
 
-    def _source(self, position: Any) -> str | None:
-        """`file:line`, relative to the project where it lies in it: a plan made elsewhere says the same."""
-        if not position.uri:
-            return None
-        path = url2pathname(urlsplit(position.uri).path)
-        if path.startswith(self._root + os.sep):
-            path = os.path.relpath(path, self._root)
-        else:
-            path = os.sep.join(path.split(os.sep)[-3:])
-        return f"{path}:{position.line}"
+    def _source(self, request: Any) -> str | None:
+        """`file:line` of the first caller outside Pulumi's packages, relative to the project where it lies in it.
+
+        Relative, so that a plan made elsewhere says the same.
+        """
+        for frame in request.stackTrace.frames:
+            path = url2pathname(urlsplit(frame.pc.uri).path)
+            if _PULUMI_PACKAGE.search(path):
+                continue
+            place = Path(path)
+            inside = place.is_relative_to(self._root)
+            shown = place.relative_to(self._root) if inside else Path(*place.parts[-3:])
+            return f"{shown.as_posix()}:{frame.pc.line}"
+        return None
 
     # -- what only a provider or the engine could answer -----------------------------------------------------------
 
@@ -175,7 +177,7 @@ class RecordingMonitor(MockMonitor):
 
     def Call(self, request: Any) -> Any:  # noqa: N802
         self._say_unanswered(request.tok)
-        return resource_pb2.CallResponse()
+        return provider_pb2.CallResponse()
 
     def ExistsResource(self, request: Any) -> Any:  # noqa: N802
         self._say_unanswered(f"whether {request.type} {request.id} exists")
@@ -184,9 +186,9 @@ class RecordingMonitor(MockMonitor):
     def _get_resource(self, request: Any) -> Any:
         """A resource reference that was passed as an input comes back as the resource that it names."""
         urn = request.args.fields["urn"].string_value
-        answer = struct_pb2.Struct()
-        answer.update({"urn": urn, "id": UNKNOWN, "state": {}})
-        return resource_pb2.ResourceInvokeResponse(**{"return": answer})
+        response = resource_pb2.ResourceInvokeResponse()
+        getattr(response, "return").update({"urn": urn, "id": UNKNOWN, "state": {}})
+        return response
 
     def _say_unanswered(self, question: str) -> None:
         with self._lock:
@@ -251,6 +253,3 @@ def _has_no_name(inputs: Any) -> bool:
         return False
     metadata = inputs.fields["metadata"].struct_value.fields if "metadata" in inputs.fields else {}
     return "name" not in metadata and SIGNATURE not in metadata
-
-
-__all__ = ["RESOURCE", "DuplicateUrnError", "RecordingMonitor"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import sys
@@ -10,6 +11,9 @@ from . import program
 
 
 def main() -> None:
+    # Nearly all that a program makes lives until it ends. Looking through it for garbage again and again takes two
+    # fifths of the time of 2,000 resources, more of more, and saves 7 % of memory (bench/plan).
+    gc.disable()
     job = json.loads(sys.stdin.buffer.read())
     answer_fd = os.dup(1)
     os.dup2(2, 1)  # what the program prints, its subprocesses too, must not mix with the answer

@@ -9,6 +9,7 @@ import os
 import runpy
 import sys
 import traceback
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .editable import move_imports
@@ -59,10 +60,10 @@ def _execute(job: Job, monitor: Any, engine: Any) -> None:
         )
     )
     program = job["program"]
-    folder = program if os.path.isdir(program) else os.path.dirname(program)
+    folder = Path(program) if Path(program).is_dir() else Path(program).parent
     os.chdir(folder)
     sys.argv = [program]
-    sys.path[0] = folder
+    sys.path[0] = str(folder)
     # As the language host does: a program that fails leaves futures unobserved, and asyncio would talk about them.
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     loop = asyncio.new_event_loop()
@@ -85,11 +86,7 @@ def _failure(error: BaseException, program: str) -> Failure | None:
     if isinstance(error, SystemExit):
         if error.code in (None, 0):
             return None
-        text = (
-            error.code
-            if isinstance(error.code, str)
-            else f"the program ended itself with exit code {error.code}"
-        )
+        text = error.code if isinstance(error.code, str) else f"the program ended itself with exit code {error.code}"
         return {"kind": "refused", "message": text}
     if isinstance(error, pulumi.RunError):
         return {"kind": "refused", "message": str(error)}
@@ -118,14 +115,17 @@ def users_traceback(error: BaseException) -> str:
     return "".join(formatted.format())
 
 
+_OURS = Path(__file__).parent
+
+
 def _is_machinery(filename: str) -> bool:
-    folder, name = os.path.split(filename)
+    path = Path(filename)
+    in_pulumi = path.parts[-2:-1] == ("pulumi",) and path.name in ("output.py", "resource.py", "_types.py")
     return (
-        folder == os.path.dirname(__file__)
-        or filename.startswith("<frozen ")
-        or name == "runpy.py"
-        or folder.endswith(
-            (f"{os.sep}asyncio", f"{os.sep}pulumi{os.sep}runtime", f"concurrent{os.sep}futures")
-        )
-        or (folder.endswith(f"{os.sep}pulumi") and name in ("output.py", "resource.py", "_types.py"))
+        filename.startswith("<frozen ")
+        or path.parent == _OURS
+        or path.name == "runpy.py"
+        or path.parts[-2:-1] == ("asyncio",)
+        or path.parts[-3:-1] in (("pulumi", "runtime"), ("concurrent", "futures"))
+        or in_pulumi
     )

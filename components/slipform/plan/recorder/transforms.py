@@ -71,9 +71,7 @@ def _run(callback: Any, request: Any) -> None:
         options=_options(request),
     )
     # Monitor calls arrive on worker threads; the transform belongs to the program's event loop.
-    future = asyncio.run_coroutine_threadsafe(
-        _awaited(transform(question.SerializeToString())), servicer._loop
-    )
+    future = asyncio.run_coroutine_threadsafe(_awaited(transform(question.SerializeToString())), servicer._loop)
     answer: Any = future.result()
     request.object.CopyFrom(answer.properties)
     if answer.HasField("options"):
