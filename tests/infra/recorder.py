@@ -14,6 +14,7 @@ import pulumi
 import pulumi_kubernetes as k8s
 from pulumi.runtime import mocks
 from pulumi.runtime.stack import run_pulumi_func
+
 from slipform.infra.platform import Platform
 from slipform.spec.stack import StackConfig
 
@@ -52,7 +53,9 @@ class Recorded:
 
     def one(self, type_suffix: str, name: str | None = None) -> Registered:
         found = [r for r in self.all(type_suffix) if name in (None, r.name)]
-        assert len(found) == 1, f"{len(found)} of {type_suffix} {name or ''}: {[(r.type, r.name) for r in self.resources]}"
+        assert len(found) == 1, (
+            f"{len(found)} of {type_suffix} {name or ''}: {[(r.type, r.name) for r in self.resources]}"
+        )
         return found[0]
 
 

@@ -68,9 +68,7 @@ def read(file: Path, shown_as: Path | None = None) -> Document:
         raise refuse("not UTF-8", "save the file as UTF-8", line, 1) from None
     if tab := re.search(r"^ *(\t)", text, re.MULTILINE):
         line = text[: tab.start(1)].count("\n") + 1
-        raise refuse(
-            "a tab in the indentation", "YAML is indented by spaces", line, tab.start(1) - tab.start() + 1
-        )
+        raise refuse("a tab in the indentation", "YAML is indented by spaces", line, tab.start(1) - tab.start() + 1)
     try:
         loader = _Loader(text)
         try:
@@ -126,9 +124,7 @@ class _Reader:
                 raise self._stop("a key that is not a text", None, key_node)
             key = key_node.value
             if key == "<<" and not key_node.style:
-                raise self._stop(
-                    "a merge key", "YAML 1.2 has none: write the fields out, or use stacks", key_node
-                )
+                raise self._stop("a merge key", "YAML 1.2 has none: write the fields out, or use stacks", key_node)
             here = self._place(key_node)
             if key in first:
                 self.findings.append(
@@ -144,7 +140,7 @@ class _Reader:
             first[key] = self.result.keys[(*path, key)] = here
             yield key, self._value(value_node, (*path, key))
 
-    def _scalar(self, node: yaml.Node) -> Any:
+    def _scalar(self, node: Any) -> Any:
         text = str(node.value)
         if node.tag not in _PLAIN_TAGS:
             raise self._stop(f"a tag, {node.tag}", "a spec holds plain data only", node)
@@ -163,8 +159,7 @@ class _Reader:
 
 
 _PLAIN_TAGS = {
-    f"tag:yaml.org,2002:{name}"
-    for name in ("str", "int", "float", "bool", "null", "timestamp", "value", "merge")
+    f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null", "timestamp", "value", "merge")
 }
 _CORE_SCHEMA: tuple[tuple[str, Any], ...] = (
     (r"null|Null|NULL|~|", lambda text: None),

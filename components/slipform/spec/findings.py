@@ -49,7 +49,7 @@ class SlipformError(Exception):
     """Something that the user can put right; the command line prints it and exits with 2."""
 
 
-class InvalidSpec(SlipformError):  # noqa: N818  (what it says at the place where it is raised)
+class InvalidSpec(SlipformError):
     """Files that hold at least one error; ``findings`` has every mistake of every file, warnings included."""
 
     def __init__(self, findings: Sequence[Finding]) -> None:

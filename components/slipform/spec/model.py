@@ -21,7 +21,7 @@ def _uri(value: str) -> str:
         remedy = did_you_mean(scheme, SCHEMES) if scheme else f"write file:{value} for a path in this project"
         raise refuse(
             f"unknown scheme {scheme!r}" if scheme else "no scheme",
-            allowed="s3://, gs://, https://, hf://, mlflow:, or file: with a path relative to the folder of Pulumi.yaml",
+            allowed="s3://, gs://, https://, hf://, mlflow:, or file: and a path from the folder of Pulumi.yaml",
             remedy=remedy,
         )
     if scheme in ("s3", "gs", "https", "hf") and not urlsplit(value).netloc:
@@ -35,9 +35,7 @@ def _uri(value: str) -> str:
     if scheme == "file" and (
         ".." in value.split("/") or urlsplit(value).netloc or urlsplit(value).path.startswith("/")
     ):
-        raise refuse(
-            "not a path inside the project", allowed="file: and a path relative to the folder of Pulumi.yaml"
-        )
+        raise refuse("not a path inside the project", allowed="file: and a path relative to the folder of Pulumi.yaml")
     return value.rstrip("/")
 
 
@@ -63,9 +61,7 @@ class Tensor(Part):
     """One input of the model."""
 
     name: TensorName = Field(description="The tensor's name in the model.", examples=["image"])
-    dtype: Dtype = Field(
-        description="Element type, by the Open Inference Protocol's name.", examples=["FP32", "INT64"]
-    )
+    dtype: Dtype = Field(description="Element type, by the Open Inference Protocol's name.", examples=["FP32", "INT64"])
     shape: Many[Axis] = Field(
         max_length=16,
         description="Sizes of the axes without the batch axis, which is implied; a name stands for a size that varies.",
@@ -141,9 +137,7 @@ class EnsembleStep(Part):
 class Model(Part):
     """What is served: a trained model, or an ensemble of other specs' models."""
 
-    format: Format | None = Field(
-        default=None, description="The framework's format of the files.", examples=["onnx"]
-    )
+    format: Format | None = Field(default=None, description="The framework's format of the files.", examples=["onnx"])
     uri: Uri | None = Field(
         default=None,
         description="Where the versions are: <uri>/<version>/… holds the files of one.",
@@ -192,9 +186,7 @@ class Model(Part):
                     remedy="say where the model is",
                 )
         else:
-            foreign = [
-                n for n in ("format", "uri", "sha256", "size", "credentials") if getattr(self, n) is not None
-            ]
+            foreign = [n for n in ("format", "uri", "sha256", "size", "credentials") if getattr(self, n) is not None]
             if foreign:
                 raise refuse(
                     f"an ensemble has no {' or '.join(foreign)}: its steps have",

@@ -34,7 +34,7 @@ class NodePool(Part):
     """Machines of one kind, made or found."""
 
     provisioner: Provisioner = Field(
-        description="karpenter: a NodePool with its EC2NodeClass; eks: a managed node group; existing: nodes that are there.",
+        description="karpenter: a NodePool and EC2NodeClass; eks: a managed node group; existing: nodes that are there.",
         examples=["karpenter"],
     )
     instance_types: Many[Annotated[str, Field(pattern=r"^[a-z0-9-]+\.[a-z0-9-]+$")]] = Field(
@@ -49,17 +49,13 @@ class NodePool(Part):
         default=0, description="Machines that are always there (eks only).", examples=[1]
     )
     max_nodes: Annotated[int, Field(ge=1)] = Field(default=10, description="Machines at most.", examples=[20])
-    zones: Many[str] = Field(
-        default=(), description="Availability zones; absent: all.", examples=[["eu-west-1a"]]
-    )
+    zones: Many[str] = Field(default=(), description="Availability zones; absent: all.", examples=[["eu-west-1a"]])
     ami_type: AmiType | None = Field(
         default=None,
         description="The machine image's family; absent: Bottlerocket, with NVIDIA's driver and device plugin for GPUs.",
         examples=["BOTTLEROCKET_x86_64_NVIDIA"],
     )
-    disk: Memory = Field(
-        default=Memory.parse("100Gi"), description="Size of the root volume.", examples=["200Gi"]
-    )
+    disk: Memory = Field(default=Memory.parse("100Gi"), description="Size of the root volume.", examples=["200Gi"])
     labels: dict[LabelKey, LabelValue] = Field(
         default={},
         description="Labels of the nodes; for existing ones, the labels by which they are found.",
@@ -101,9 +97,7 @@ class NodePool(Part):
                 allowed="min_nodes ≤ max_nodes",
             )
         if self.min_nodes and self.provisioner == "karpenter":
-            raise refuse(
-                "Karpenter keeps no minimum of nodes", remedy="remove min_nodes, or use provisioner: eks"
-            )
+            raise refuse("Karpenter keeps no minimum of nodes", remedy="remove min_nodes, or use provisioner: eks")
         return self
 
 
@@ -114,11 +108,7 @@ class PoolReference(Part):
 
 
 def _which(value: object) -> str:
-    return (
-        "reference"
-        if isinstance(value, PoolReference) or (isinstance(value, dict) and "pool" in value)
-        else "pool"
-    )
+    return "reference" if isinstance(value, PoolReference) or (isinstance(value, dict) and "pool" in value) else "pool"
 
 
 Nodes = Annotated[

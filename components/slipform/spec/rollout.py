@@ -6,6 +6,7 @@ Two kinds, never both. *Declared*: the spec names a ``candidate`` version and sa
 
 from __future__ import annotations
 
+import itertools
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -21,9 +22,7 @@ class Candidate(Part):
     """The version beside ``model.version``; what is absent is as the model has it."""
 
     version: Version = Field(description="The version.", examples=[4])
-    uri: Uri | None = Field(
-        default=None, description="Where its versions are.", examples=["s3://models/resnet50"]
-    )
+    uri: Uri | None = Field(default=None, description="Where its versions are.", examples=["s3://models/resnet50"])
     sha256: Sha256 | None = Field(
         default=None,
         description="Digest of its files.",
@@ -47,9 +46,7 @@ class Analysis(Part):
     max_p95_latency: Duration | None = Field(
         default=None, description="Bound on the 95th percentile of the latency.", examples=["120ms"]
     )
-    interval: Duration = Field(
-        default=Duration.parse("30s"), description="How often it is judged.", examples=["30s"]
-    )
+    interval: Duration = Field(default=Duration.parse("30s"), description="How often it is judged.", examples=["30s"])
     window: Duration = Field(
         default=Duration.parse("1m"), description="Over how long rates are taken.", examples=["1m"]
     )
@@ -94,10 +91,8 @@ class Canary(Part):
         _one_kind("canary", declared={"weight": self.weight}, candidate=self.candidate,
                   progressive={"steps": self.steps, "analysis": self.analysis})  # fmt: skip
         weights = [step.weight for step in self.steps or ()]
-        if any(a >= b for a, b in zip(weights, weights[1:], strict=False)):
-            raise refuse(
-                f"the steps' weights {weights} do not rise", allowed="each weight over the one before"
-            )
+        if any(a >= b for a, b in itertools.pairwise(weights)):
+            raise refuse(f"the steps' weights {weights} do not rise", allowed="each weight over the one before")
         return self
 
 

@@ -30,9 +30,7 @@ class ScalingMetrics(Part):
         description="95th percentile of the latency; set it below the objective.",
         examples=["80ms"],
     )
-    cpu: Percent | None = Field(
-        default=None, description="Percent of the processors asked for.", examples=[70]
-    )
+    cpu: Percent | None = Field(default=None, description="Percent of the processors asked for.", examples=[70])
     memory: Percent | None = Field(
         default=None,
         description="Percent of the memory asked for; servers keep what they once took, so this seldom falls.",
@@ -48,9 +46,7 @@ class ScalingMetrics(Part):
     @property
     def chosen(self) -> dict[str, float | Duration]:
         """The metrics that have a target, by name."""
-        return {
-            name: target for name in type(self).model_fields if (target := getattr(self, name)) is not None
-        }
+        return {name: target for name in type(self).model_fields if (target := getattr(self, name)) is not None}
 
 
 class ScaleUp(Part):
@@ -109,9 +105,7 @@ class Behavior(Part):
 class Scaling(Part):
     """Bounds and targets of the autoscaler."""
 
-    min_replicas: Annotated[int, Field(ge=0)] = Field(
-        default=2, description="Replicas at least.", examples=[2]
-    )
+    min_replicas: Annotated[int, Field(ge=0)] = Field(default=2, description="Replicas at least.", examples=[2])
     max_replicas: Count = Field(default=10, description="Replicas at most.", examples=[20])
     metrics: ScalingMetrics = Field(
         default=ScalingMetrics(utilization=70),

@@ -96,7 +96,7 @@ class Serving(Part):
         examples=[{"cpu": 3, "memory": "8Gi", "accelerator": "nvidia-l4"}],
     )
     instances: Count = Field(
-        default=1, description="Copies of the model that execute side by side on each accelerator, or on the processors.",
+        default=1, description="Copies of the model that execute side by side, on each accelerator or the processors.",
         examples=[2],
     )  # fmt: skip
     warmup: bool = Field(

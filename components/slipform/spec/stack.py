@@ -43,12 +43,12 @@ class Aws(Part):
     cluster_name: Annotated[str, Field(pattern=r"^[0-9A-Za-z][0-9A-Za-z_-]{0,99}$")] = Field(
         description="The EKS cluster.", examples=["models-prod"]
     )
-    oidc_provider: (
-        Annotated[str, Field(pattern=r"^oidc\.eks\.[a-z0-9-]+\.amazonaws\.com/id/[0-9A-F]{32}$")] | None
-    ) = Field(
-        default=None,
-        description="The cluster's OIDC issuer without https://: lets pods take on a role.",
-        examples=["oidc.eks.eu-west-1.amazonaws.com/id/0123456789ABCDEF0123456789ABCDEF"],
+    oidc_provider: Annotated[str, Field(pattern=r"^oidc\.eks\.[a-z0-9-]+\.amazonaws\.com/id/[0-9A-F]{32}$")] | None = (
+        Field(
+            default=None,
+            description="The cluster's OIDC issuer without https://: lets pods take on a role.",
+            examples=["oidc.eks.eu-west-1.amazonaws.com/id/0123456789ABCDEF0123456789ABCDEF"],
+        )
     )
     subnets: Many[Annotated[str, Field(pattern=r"^subnet-[0-9a-f]{8,17}$")]] = Field(
         default=(), description="Subnets of managed node groups.", examples=[["subnet-0a1b2c3d4e5f60718"]]
@@ -56,9 +56,7 @@ class Aws(Part):
     security_groups: Many[Annotated[str, Field(pattern=r"^sg-[0-9a-f]{8,17}$")]] = Field(
         default=(), description="Security groups of Karpenter's nodes.", examples=[["sg-0a1b2c3d4e5f60718"]]
     )
-    permissions_boundary: (
-        Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:iam::[0-9]{12}:policy/.+$")] | None
-    ) = Field(
+    permissions_boundary: Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:iam::[0-9]{12}:policy/.+$")] | None = Field(
         default=None,
         description="A policy that bounds every role that is made.",
         examples=["arn:aws:iam::123456789012:policy/boundary"],
@@ -122,7 +120,7 @@ class Images(Part):
     )
     triton_release: Annotated[str, Field(pattern=r"^[0-9]{2}\.[0-9]{2}$")] = Field(
         default="26.08",
-        description="The release in Triton's image, which a digest doesn't show; it decides its TensorRT and its metrics.",
+        description="The release in Triton's image, which a digest doesn't show; its TensorRT and metrics depend on it.",
         examples=["26.08"],
     )
     pull_secrets: Many[ResourceName] = Field(
@@ -142,9 +140,7 @@ class Images(Part):
 class Artifacts(Part):
     """Where built engines go."""
 
-    uri: Uri = Field(
-        description="A bucket or folder that the build may write.", examples=["s3://models-engines/prod"]
-    )
+    uri: Uri = Field(description="A bucket or folder that the build may write.", examples=["s3://models-engines/prod"])
 
 
 class Gateway(Part):
@@ -206,17 +202,13 @@ class Prometheus(Part):
 class StackConfig(Part):
     """What a stack decides; each field is a key ``slipform:<field>`` of its config."""
 
-    cluster: Cluster = Field(
-        description="The cluster.", examples=[{"context": "kind-dev", "namespace": "models"}]
-    )
+    cluster: Cluster = Field(description="The cluster.", examples=[{"context": "kind-dev", "namespace": "models"}])
     has: Many[Capability] = Field(
         default=(),
         description="What the cluster has; a part that needs something else is left out or refused.",
         examples=[["istio", "prometheus-operator", "prometheus-adapter"]],
     )
-    images: Images = Field(
-        default=Images(), description="Images by digest.", examples=[{"triton_release": "26.08"}]
-    )
+    images: Images = Field(default=Images(), description="Images by digest.", examples=[{"triton_release": "26.08"}])
     node_pools: dict[Name, NodePool] = Field(
         default={},
         description="Pools that models share by name.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -21,13 +22,11 @@ class Retries(Part):
         description="Limit of each attempt; absent: an equal share of the timeout.",
         examples=["500ms"],
     )
-    on: Many[Literal["connect-failure", "refused-stream", "unavailable", "reset", "gateway-error", "5xx"]] = (
-        Field(
-            default=("connect-failure", "refused-stream", "unavailable"),
-            min_length=1,
-            description="What is tried again, by Envoy's words.",
-            examples=[["connect-failure", "unavailable"]],
-        )
+    on: Many[Literal["connect-failure", "refused-stream", "unavailable", "reset", "gateway-error", "5xx"]] = Field(
+        default=("connect-failure", "refused-stream", "unavailable"),
+        min_length=1,
+        description="What is tried again, by Envoy's words.",
+        examples=[["connect-failure", "unavailable"]],
     )
 
 
@@ -60,9 +59,7 @@ class Traffic(Part):
     timeout: Duration = Field(
         default=Duration.parse("15s"), description="A request's limit, retries included.", examples=["15s"]
     )
-    retries: Retries = Field(
-        default=Retries(), description="Attempts made again.", examples=[{"attempts": 2}]
-    )
+    retries: Retries = Field(default=Retries(), description="Attempts made again.", examples=[{"attempts": 2}])
     outlier_detection: OutlierDetection = Field(
         default=OutlierDetection(), description="Replicas that fail.", examples=[{"consecutive_errors": 5}]
     )
@@ -85,9 +82,9 @@ class Traffic(Part):
 class Expose(Part):
     """An address outside the cluster."""
 
-    host: Annotated[
-        str, Field(pattern=r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,}$", max_length=253)
-    ] = Field(description="The host name.", examples=["resnet50.models.example.com"])
+    host: Annotated[str, Field(pattern=r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,}$", max_length=253)] = Field(
+        description="The host name.", examples=["resnet50.models.example.com"]
+    )
     tls_secret: ResourceName | None = Field(
         default=None,
         description="The Secret with the host's certificate, in the gateway's namespace; absent: the stack's.",
@@ -102,9 +99,7 @@ class Expose(Part):
 class LatencyObjectives(Part):
     """Bounds on percentiles of the latency, as the server measures it."""
 
-    p50: Duration | None = Field(
-        default=None, description="Half of the requests are within it.", examples=["20ms"]
-    )
+    p50: Duration | None = Field(default=None, description="Half of the requests are within it.", examples=["20ms"])
     p90: Duration | None = Field(default=None, description="90 % are within it.", examples=["60ms"])
     p95: Duration | None = Field(default=None, description="95 % are within it.", examples=["100ms"])
     p99: Duration | None = Field(default=None, description="99 % are within it.", examples=["250ms"])
@@ -114,7 +109,7 @@ class LatencyObjectives(Part):
         chosen = list(self.chosen.items())
         if not chosen:
             raise refuse("no percentile", remedy="write p95: 100ms, or leave latency out")
-        for (low, a), (high, b) in zip(chosen, chosen[1:], strict=False):
+        for (low, a), (high, b) in itertools.pairwise(chosen):
             if a > b:
                 raise refuse(f"{low} {a} is over {high} {b}", allowed="bounds that rise with the percentile")
         return self

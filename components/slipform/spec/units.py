@@ -20,7 +20,7 @@ from .findings import did_you_mean
 def refuse(message: str, *, allowed: str | None = None, remedy: str | None = None) -> PydanticCustomError:
     """A validation error that carries what is allowed and what to do; braces in the texts are kept as they are."""
     context = {"message": message, "allowed": allowed or "", "remedy": remedy or ""}
-    return PydanticCustomError("slipform", "{message}", context)  # type: ignore[arg-type]
+    return PydanticCustomError("slipform", "{message}", context)
 
 
 class Written:
@@ -36,7 +36,7 @@ class Written:
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        def validate(value: object) -> Self:
+        def validate(value: object) -> Written:
             return value if isinstance(value, cls) else cls.parse(value)
 
         return core_schema.no_info_plain_validator_function(
@@ -44,9 +44,7 @@ class Written:
         )
 
     @classmethod
-    def __get_pydantic_json_schema__(
-        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> JsonSchemaValue:
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         return {"type": cls.schema_type, "pattern": cls.pattern, "examples": list(cls.examples)}
 
 
@@ -83,16 +81,12 @@ class Duration(Written):
         if not isinstance(written, str) or not re.fullmatch(cls.pattern, written):
             if written == "0":
                 return cls(0)
-            raise refuse(
-                "not a duration", allowed="a number with us, ms, s, m, h or d, such as 5ms, 30s, 1h30m"
-            )
+            raise refuse("not a duration", allowed="a number with us, ms, s, m, h or d, such as 5ms, 30s, 1h30m")
         total = sum(float(n) * _MICROSECONDS[unit] for n, unit in _DURATION_PART.findall(written))
         if total > 10 * 365 * _MICROSECONDS["d"]:
             raise refuse("a duration of more than ten years", remedy="check the unit")
         if total != int(total):
-            raise refuse(
-                "a duration is at least a microsecond exact", remedy="round it to whole microseconds"
-            )
+            raise refuse("a duration is at least a microsecond exact", remedy="round it to whole microseconds")
         return cls(int(total))
 
     @property
@@ -145,9 +139,7 @@ class Memory(Written):
             raise refuse("not an amount of memory", allowed=allowed, remedy=remedy)
         total = float(match[1]) * _BYTES[match[2]]
         if total < 1 or total > 2**60:
-            raise refuse(
-                "an amount of memory out of range", allowed="1 byte to 1 EiB", remedy="check the unit"
-            )
+            raise refuse("an amount of memory out of range", allowed="1 byte to 1 EiB", remedy="check the unit")
         return cls(int(total))
 
     def __str__(self) -> str:
@@ -226,9 +218,7 @@ class Accelerator(Written):
                 remedy=did_you_mean(known.get(kind.lower(), kind), GPU_MODELS),
             )
         if colon and not re.fullmatch(r"[1-9][0-9]?", count):
-            raise refuse(
-                "not a number of accelerators", allowed="1 to 99 after the colon", remedy=f"write {kind}:2"
-            )
+            raise refuse("not a number of accelerators", allowed="1 to 99 after the colon", remedy=f"write {kind}:2")
         return cls(kind, int(count or 1))
 
     @property

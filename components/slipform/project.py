@@ -1,0 +1,250 @@
+"""A repository of model specs and one of its stacks, read and checked as a whole, before anything of Pulumi exists."""
+
+from __future__ import annotations
+
+import glob
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .review import review_service, review_spec, review_stack
+from .spec.document import Document, read
+from .spec.findings import FieldPath, Finding, InvalidSpec, SlipformError, did_you_mean, errors, in_order
+from .spec.merging import overlay
+from .spec.modelspec import ModelSpec
+from .spec.reading import typed
+from .spec.stack import StackConfig
+
+ONLY = "SLIPFORM_ONLY"
+"""Environment variable: the spec files to take in place of the stack's, joined by os.pathsep."""
+
+
+@dataclass(frozen=True)
+class LoadedSpec:
+    """A spec as a stack sees it; ``overlaid`` are the paths whose values its ``stacks`` entry gave."""
+
+    spec: ModelSpec
+    document: Document
+    overlaid: frozenset[FieldPath] = frozenset()
+
+
+@dataclass(frozen=True)
+class Service:
+    """What runs in one server: one model, or the models of all specs that name it."""
+
+    name: str
+    specs: tuple[ModelSpec, ...]
+
+
+@dataclass(frozen=True)
+class Project:
+    """A project with one stack's config and its specs, all of it right; ``warnings`` are doubts about it."""
+
+    root: Path
+    stack_name: str
+    stack: StackConfig
+    loaded: tuple[LoadedSpec, ...]
+    warnings: tuple[Finding, ...] = ()
+
+    @property
+    def services(self) -> tuple[Service, ...]:
+        return group(loaded.spec for loaded in self.loaded)
+
+
+@dataclass
+class _Findings:
+    """What has been found so far; the places of a document are looked up as findings come in."""
+
+    found: list[Finding] = field(default_factory=list)
+
+    def add(self, findings: Iterator[Finding] | Sequence[Finding], document: Document | None = None) -> None:
+        for finding in findings:
+            located = finding if finding.location or document is None else finding.at(document.location(finding.path))
+            if located not in self.found:
+                self.found.append(located)
+
+
+def find_root(start: Path) -> Path:
+    """The folder of Pulumi.yaml, found by walking up from ``start``."""
+    for folder in (start.resolve(), *start.resolve().parents):
+        if (folder / "Pulumi.yaml").is_file():
+            return folder
+    raise SlipformError(f"no Pulumi.yaml in {start.resolve()} or above it; run inside a project")
+
+
+def stack_files(root: Path) -> dict[str, Path]:
+    """The config file of each stack, by the stack's name."""
+    settings = read(root / "Pulumi.yaml").data
+    folder = root / str((settings or {}).get("stackConfigDir") or ".") if isinstance(settings, dict) else root
+    files = sorted(folder.glob("Pulumi.*.yaml"))
+    return {file.name.removeprefix("Pulumi.").removesuffix(".yaml"): file for file in files}
+
+
+def load(
+    root: Path,
+    stack_name: str,
+    *,
+    values: Mapping[str, str] | None = None,
+    only: Sequence[Path] | None = None,
+) -> Project:
+    """The project as ``stack_name`` has it.
+
+    ``values`` is the config as the engine hands it to a program (texts by ``namespace:key``); absent, the stack's
+    file is read. ``only`` names spec files in place of the stack's. Raises InvalidSpec with every mistake of every
+    file, and SlipformError where there is no such stack.
+    """
+    findings = _Findings()
+    stack, stack_document = _stack(root, stack_name, values, findings)
+    if stack is not None:
+        findings.add(review_stack(stack), stack_document)
+    files = list(only) if only else _spec_files(root, stack.model_specs if stack else (), findings, stack_document)
+    loaded = [one for file in files if (one := _spec(root, file, stack_name, stack, findings)) is not None]
+    _across(loaded, findings)
+    for service in group(one.spec for one in loaded):
+        first = next(one for one in loaded if one.spec is service.specs[0])
+        findings.add(review_service(service.specs, stack), first.document)
+    found = in_order(findings.found)
+    if stack is None or errors(found):
+        raise InvalidSpec(found)
+    return Project(root, stack_name, stack, tuple(loaded), found)
+
+
+def check(root: Path, files: Sequence[Path], stack_name: str | None = None) -> tuple[Finding, ...]:
+    """What is wrong with some spec files: by themselves, in each stack that they name, or in one stack as a whole."""
+    if stack_name is not None:
+        try:
+            return load(root, stack_name, only=files or None).warnings
+        except InvalidSpec as invalid:
+            return invalid.findings
+    findings = _Findings()
+    loaded = [one for file in files if (one := _spec(root, file, None, None, findings)) is not None]
+    _across(loaded, findings)
+    return in_order(findings.found)
+
+
+def group(specs: Iterator[ModelSpec] | Sequence[ModelSpec]) -> tuple[Service, ...]:
+    """Specs by the server that they run in, in order of its name; within a server in order of theirs."""
+    by_server: dict[str, list[ModelSpec]] = {}
+    for spec in sorted(specs, key=lambda spec: spec.name):
+        by_server.setdefault(spec.server, []).append(spec)
+    return tuple(Service(name, tuple(by_server[name])) for name in sorted(by_server))
+
+
+def _stack(
+    root: Path, name: str, values: Mapping[str, str] | None, findings: _Findings
+) -> tuple[StackConfig | None, Document]:
+    files = stack_files(root)
+    if name not in files and values is None:
+        hint = did_you_mean(name, files) or (f"the stacks here: {', '.join(files)}" if files else "there is none here")
+        raise SlipformError(f"no stack {name!r}: {hint}")
+    try:
+        document = _stack_document(read(files[name], shown(files[name]))) if name in files else Document(root, {})
+    except InvalidSpec as invalid:
+        findings.add(invalid.findings)
+        return None, Document(files[name], None)
+    if values is not None:
+        mine = {key.removeprefix("slipform:"): text for key, text in values.items() if key.startswith("slipform:")}
+        document = Document(
+            document.file, {k: _parsed(text) for k, text in mine.items()}, document.keys, document.values
+        )
+    stack, found, wrong = typed(StackConfig, document)
+    findings.add(found)
+    return (None if wrong else stack), document
+
+
+def _stack_document(document: Document) -> Document:
+    """The part of a stack's file that is Slipform's: ``config``'s keys under ``slipform:``, without that prefix."""
+    config = (document.data or {}).get("config") if isinstance(document.data, dict) else None
+    config = config if isinstance(config, dict) else {}
+    mine = {key: str(key).removeprefix("slipform:") for key in config if str(key).startswith("slipform:")}
+
+    def moved(places: Mapping[FieldPath, Any]) -> dict[FieldPath, Any]:
+        inside = {p: place for p, place in places.items() if len(p) > 1 and p[0] == "config" and p[1] in mine}
+        around = places.get(("config",))
+        return ({(): around} if around else {}) | {(mine[p[1]], *p[2:]): place for p, place in inside.items()}
+
+    data = {short: config[key] for key, short in mine.items()}
+    return Document(document.file, data, moved(document.keys), moved(document.values))
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _spec_files(root: Path, patterns: Sequence[str], findings: _Findings, stack_document: Document) -> list[Path]:
+    files: set[Path] = set()
+    for index, pattern in enumerate(patterns):
+        matched = {root / name for name in glob.glob(pattern, root_dir=root, recursive=True)}
+        matched = {file for file in matched if file.is_file() and not file.name.startswith(".")}
+        if not matched:
+            message = f"no file matches {pattern}"
+            findings.add([Finding(message, path=("model_specs", index), remedy="write a spec there")], stack_document)
+        files |= matched
+    return sorted(files)
+
+
+def _spec(
+    root: Path, file: Path, stack_name: str | None, stack: StackConfig | None, findings: _Findings
+) -> LoadedSpec | None:
+    """One spec as the stack has it; without a stack, by itself and with each of its own ``stacks`` laid over."""
+    try:
+        document = read(file, shown(file))
+    except InvalidSpec as invalid:
+        findings.add(invalid.findings)
+        return None
+    findings.add(_unknown_stacks(root, document), document)
+    if stack_name is None and isinstance(document.data, dict) and isinstance(document.data.get("stacks"), dict):
+        for name in document.data["stacks"]:
+            merged, _ = overlay(document, name)
+            _read_spec(root, merged, None, findings)
+    merged, overlaid = overlay(document, stack_name) if stack_name else (document, frozenset())
+    spec = _read_spec(root, merged, stack, findings)
+    return LoadedSpec(spec, merged, overlaid) if spec else None
+
+
+def _read_spec(root: Path, document: Document, stack: StackConfig | None, findings: _Findings) -> ModelSpec | None:
+    spec, found, wrong = typed(ModelSpec, document)
+    findings.add(found)
+    if spec is not None:
+        findings.add(review_spec(spec, stack, root, wrong), document)
+    return spec if not wrong else None
+
+
+def _unknown_stacks(root: Path, document: Document) -> Iterator[Finding]:
+    named = document.data.get("stacks") if isinstance(document.data, dict) else None
+    known = stack_files(root)
+    for name in named if isinstance(named, dict) else ():
+        if name not in known:
+            yield Finding(
+                f"no stack {name!r}",
+                path=("stacks", name),
+                allowed=", ".join(known) or "none: there is no Pulumi.<stack>.yaml",
+                remedy=did_you_mean(str(name), known, f"add Pulumi.{name}.yaml, or remove it"),
+                location=document.location(("stacks", name), key=True),
+            )
+
+
+def _across(loaded: Sequence[LoadedSpec], findings: _Findings) -> None:
+    """Names that two files share."""
+    first: dict[str, LoadedSpec] = {}
+    for one in loaded:
+        other = first.setdefault(one.spec.name, one)
+        if other is not one:
+            where = other.document.location(("name",))
+            remedy = f"the other is at {where}; rename one"
+            findings.add([Finding(f"two specs are named {one.spec.name}", path=("name",), remedy=remedy)], one.document)
+
+
+def shown(file: Path) -> Path:
+    """A file as people call it: relative to where they are, if it lies below."""
+    try:
+        relative = os.path.relpath(file)
+    except ValueError:
+        return file
+    return file if relative.startswith("..") else Path(relative)

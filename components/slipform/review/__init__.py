@@ -1,0 +1,56 @@
+"""What is wrong with specs and stacks beyond their types: asks each layer that knows, without Pulumi."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from ..engines import registry
+from ..spec import checks
+from ..spec.findings import FieldPath, Finding
+from ..spec.modelspec import ModelSpec
+from ..spec.stack import StackConfig
+from . import capacity, servers, sources
+
+
+def review_spec(
+    spec: ModelSpec, stack: StackConfig | None, root: Path, wrong: Sequence[FieldPath] = ()
+) -> Iterator[Finding]:
+    """One spec, as far as it can be known without its stack or, given one, in it.
+
+    ``wrong`` are paths whose values are not the file's, since those could not be read: nothing is said of them.
+    """
+    yield from checks.problems(spec, wrong)
+    for finding in _beyond_the_spec(spec, stack, root, wrong):
+        if not any(checks.overlaps(path, finding.path) for path in wrong):
+            yield finding
+
+
+def _beyond_the_spec(
+    spec: ModelSpec, stack: StackConfig | None, root: Path, wrong: Sequence[FieldPath]
+) -> Iterator[Finding]:
+    yield from sources.problems(spec, stack, root)
+    yield from capacity.problems(spec, stack)
+    try:
+        engine = registry.engine(spec.serving.engine)
+    except registry.UnknownEngine as unknown:
+        yield Finding(
+            str(unknown),
+            path=("serving", "engine"),
+            given=spec.serving.engine,
+            allowed=unknown.allowed,
+            remedy=unknown.remedy,
+        )
+        return
+    if ("serving", "engine") not in wrong:
+        yield from engine.problems(spec, stack)
+
+
+def review_stack(stack: StackConfig) -> Iterator[Finding]:
+    """The stack's own config."""
+    yield from ()
+
+
+def review_service(specs: Sequence[ModelSpec], stack: StackConfig | None) -> Iterator[Finding]:
+    """The specs that share one server, together."""
+    yield from servers.problems(specs)

@@ -1,0 +1,84 @@
+"""Several models in one server: they agree on how it runs, and an ensemble's steps are there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from ..spec.findings import Finding, did_you_mean
+from ..spec.modelspec import ModelSpec
+
+SHARED = (
+    ("team",),
+    ("serving", "engine"),
+    ("serving", "protocols"),
+    ("serving", "resources"),
+    ("serving", "cache"),
+    ("serving", "image"),
+    ("serving", "env"),
+    ("serving", "request_limit"),
+    ("serving", "startup_timeout"),
+    ("serving", "drain_timeout"),
+    ("nodes",),
+    ("scaling",),
+    ("traffic",),
+    ("expose",),
+)
+"""What one server has once: specs that share it say the same."""
+
+
+def problems(specs: Sequence[ModelSpec]) -> Iterator[Finding]:
+    """What keeps these specs from sharing one server; the paths are the first spec's."""
+    first, *others = specs
+    if not others and first.model.ensemble is None:
+        return
+    for spec in specs:
+        if spec.rollout is not None:
+            yield Finding(
+                f"{spec.name} shares the server {spec.server}: its versions can't be rolled out apart from the others",
+                path=("rollout",),
+                remedy="give it a server of its own, or remove rollout",
+            )
+    for other in others:
+        for path in SHARED:
+            if _at(first, path) != _at(other, path):
+                yield Finding(
+                    f"{first.name} and {other.name} share the server {first.server}, but differ in {'.'.join(path)}",
+                    path=path,
+                    remedy="say the same in both, or give one a server of its own",
+                )
+    yield from _steps(specs)
+
+
+def _steps(specs: Sequence[ModelSpec]) -> Iterator[Finding]:
+    by_name = {spec.name: spec for spec in specs}
+    for spec in specs:
+        for step in spec.model.ensemble or ():
+            other = by_name.get(step.model)
+            if other is None:
+                near = did_you_mean(step.model, by_name, f"add serving.server: {spec.server} to its spec")
+                yield Finding(
+                    f"{spec.name}'s step {step.model!r} is not in the server {spec.server}",
+                    path=("model", "ensemble"),
+                    allowed=", ".join(name for name in by_name if name != spec.name) or "none",
+                    remedy=near,
+                )
+                continue
+            for side, wired, tensors in (
+                ("input", step.inputs, other.model.inputs),
+                ("output", step.outputs, other.model.outputs),
+            ):
+                names = [tensor.name for tensor in tensors]
+                for unknown in [name for name in wired if names and name not in names]:
+                    yield Finding(
+                        f"{step.model} has no {side} {unknown!r}",
+                        path=("model", "ensemble"),
+                        allowed=", ".join(names),
+                        remedy=did_you_mean(unknown, names),
+                    )
+
+
+def _at(spec: ModelSpec, path: tuple[str, ...]) -> object:
+    value: object = spec
+    for part in path:
+        value = getattr(value, part)
+    return value
