@@ -1,0 +1,74 @@
+"""The plan as markdown, for a pull request: what there is per model, folded, then outputs and messages."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from ..graph import Graph, Resource
+from .facts import facts, title
+from .summary import counts
+
+# GitHub refuses a comment of more than 65,536 characters.
+LIMIT = 60_000
+
+
+def to_markdown(graph: Graph, limit: int = LIMIT) -> str:
+    """One heading, one folded table per model. Where it would be longer than `limit` characters, the last tables go."""
+    blocks = [f"### Plan of `{graph.project}`, stack `{graph.stack}`", counts(graph)]
+    blocks += [
+        f"> **{message.severity}**: {escape(message.text)}" for message in graph.messages if message.severity != "info"
+    ]
+    tops = graph.children(None)
+    tables = [_details(graph, top) for top in tops if not top.custom]
+    shared = [top for top in tops if top.custom]
+    if shared:
+        tables.append(_fold(f"shared: {len(shared)} resources", shared))
+    ending = [_outputs(graph)] if graph.outputs else []
+    room = limit - sum(len(block) + 2 for block in (*blocks, *ending))
+    shown = list(_that_fit(tables, room - 200))
+    if len(shown) < len(tables):
+        shown.append(f"… and {len(tables) - len(shown)} more, which do not fit here: `slipform plan -s {graph.stack}`")
+    return "\n\n".join((*blocks, *shown, *ending)) + "\n"
+
+
+def _that_fit(tables: Iterable[str], room: int) -> Iterable[str]:
+    for table in tables:
+        room -= len(table) + 2
+        if room < 0:
+            return
+        yield table
+
+
+def _details(graph: Graph, top: Resource) -> str:
+    resources = [resource for resource in graph.descendants(top) if resource.custom]
+    return _fold(f"{top.kind} {top.name}: {len(resources)} resources", resources)
+
+
+def _fold(summary: str, resources: Iterable[Resource]) -> str:
+    rows = [
+        f"| {escape(resource.kind)} | {code(title(resource))} | {escape(' · '.join(facts(resource)))} |"
+        for resource in resources
+    ]
+    head = "| kind | name | |\n| --- | --- | --- |\n"
+    return f"<details><summary>{html(summary)}</summary>\n\n{head}{chr(10).join(rows)}\n\n</details>"
+
+
+def _outputs(graph: Graph) -> str:
+    rows = [f"| {code(name)} | {code(str(value))} |" for name, value in graph.outputs.items()]
+    return "| output | value |\n| --- | --- |\n" + "\n".join(rows)
+
+
+def escape(text: str) -> str:
+    """Text that renders as itself in a table's cell: no markup, mention or link comes out of a resource's name."""
+    text = html(" ".join(text.split()))
+    return re.sub(r"([\\`*_{}\[\]#|~])", r"\\\1", text).replace("@", "&#64;")
+
+
+def code(text: str) -> str:
+    """Text as code. Within a table, a bar ends the cell even there, hence the HTML form."""
+    return f"<code>{html(' '.join(text.split())).replace('|', '&#124;').replace('@', '&#64;')}</code>"
+
+
+def html(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -1,0 +1,34 @@
+"""The counts under a plan."""
+
+from __future__ import annotations
+
+from ..graph import Graph
+from ..kubernetes import is_object
+
+
+def counts(graph: Graph) -> str:
+    """`2 models, 18 resources: 12 Kubernetes objects, 3 of aws, 5 components`."""
+    components = [resource for resource in graph.resources if not resource.custom]
+    top = [resource for resource in graph.children(None) if not resource.custom]
+    objects = [resource for resource in graph.resources if is_object(resource)]
+    others: dict[str, int] = {}
+    for resource in graph.resources:
+        if resource.custom and not is_object(resource) and not resource.is_provider:
+            package = resource.type.partition(":")[0]
+            others[package] = others.get(package, 0) + 1
+    parts = [
+        _count(len(objects), "Kubernetes object"),
+        *(f"{count} of {package}" for package, count in sorted(others.items())),
+        _count(len(components), "component"),
+        _count(sum(resource.is_provider for resource in graph.resources), "provider"),
+    ]
+    kinds = {resource.kind for resource in top}
+    noun = {"ModelService": "model"}.get(next(iter(kinds)), "component") if len(kinds) == 1 else "component"
+    heading = f"{_count(len(top), noun)}, " if top and noun == "model" else ""
+    return f"{heading}{_count(len(graph.resources), 'resource')}: {', '.join(part for part in parts if part)}"
+
+
+def _count(number: int, noun: str) -> str:
+    if not number:
+        return ""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
