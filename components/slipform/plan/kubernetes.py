@@ -48,13 +48,18 @@ _ORDER = (
 _RANK = {kind: rank for rank, kind in enumerate(_ORDER)}
 
 # Kinds without a namespace: the core API's, and those of controllers that a stack may have.
+# fmt: off
 _CLUSTER_SCOPED = frozenset(
-    "APIService ClusterIssuer ClusterRole ClusterRoleBinding ClusterServingRuntime ComponentStatus CSIDriver CSINode "
-    "CustomResourceDefinition DeviceClass EC2NodeClass FlowSchema GatewayClass IngressClass MutatingWebhookConfiguration "
-    "Namespace Node NodeClaim NodePool PersistentVolume PriorityClass PriorityLevelConfiguration ResourceSlice "
-    "RuntimeClass StorageClass ValidatingAdmissionPolicy ValidatingAdmissionPolicyBinding ValidatingWebhookConfiguration "
-    "VolumeAttachment".split()
+    {
+        "APIService", "ClusterIssuer", "ClusterRole", "ClusterRoleBinding", "ClusterServingRuntime",
+        "ComponentStatus", "CSIDriver", "CSINode", "CustomResourceDefinition", "DeviceClass", "EC2NodeClass",
+        "FlowSchema", "GatewayClass", "IngressClass", "MutatingWebhookConfiguration", "Namespace", "Node",
+        "NodeClaim", "NodePool", "PersistentVolume", "PriorityClass", "PriorityLevelConfiguration",
+        "ResourceSlice", "RuntimeClass", "StorageClass", "ValidatingAdmissionPolicy",
+        "ValidatingAdmissionPolicyBinding", "ValidatingWebhookConfiguration", "VolumeAttachment",
+    }
 )
+# fmt: on
 
 
 def is_object(resource: Resource) -> bool:

@@ -52,7 +52,7 @@ class RecordingMonitor(MockMonitor):
         self._lock = threading.Lock()
         self._transforms = Transforms()
 
-    # -- resources ---------------------------------------------------------------------------------------------
+    # -- resources ---------------------------------------------------------------------------------
 
     def make_urn(self, parent: str, type_: str, name: str) -> str:
         """The engine's rule: every ancestor's type but the stack's, joined by `$`."""
@@ -165,7 +165,7 @@ class RecordingMonitor(MockMonitor):
             return f"{shown.as_posix()}:{frame.pc.line}"
         return None
 
-    # -- what only a provider or the engine could answer -----------------------------------------------------------
+    # -- what only a provider or the engine could answer -------------------------------------------
 
     def Invoke(self, request: Any) -> Any:  # noqa: N802
         if request.tok == "pulumi:pulumi:getResource":

@@ -35,7 +35,7 @@ def title(resource: Resource) -> str:
     return resource.name
 
 
-# -- reading inputs whose parts may be missing, unknown or secret ----------------------------------------------------
+# -- reading inputs whose parts may be missing, unknown or secret ----------------------------------
 
 
 def _at(value: Any, path: str) -> Any:
@@ -82,7 +82,7 @@ def _range(low: Any, high: Any, noun: str) -> str:
     return f"{noun} {low if low is not None else 1}–{high}"
 
 
-# -- workloads -------------------------------------------------------------------------------------------------------
+# -- workloads -------------------------------------------------------------------------------------
 
 
 def _pod(template: Any) -> list[str]:
@@ -142,12 +142,12 @@ def _size(value: Any) -> str:
     return _plural(lines, "line") if lines > 1 else ""
 
 
-# -- scaling, traffic, rules -------------------------------------------------------------------------------------------
+# -- scaling, traffic, rules -----------------------------------------------------------------------
 
 
 def _autoscaler(inputs: Any) -> list[str]:
     metrics = []
-    for metric in _list(inputs, "spec.metrics"):
+    for metric in (each for each in _list(inputs, "spec.metrics") if isinstance(each, Mapping)):
         source = (
             next((each for key, each in metric.items() if key != "type"), {}) if isinstance(metric, Mapping) else {}
         )
@@ -239,7 +239,7 @@ def _claim(inputs: Any) -> list[str]:
     ]
 
 
-# -- nodes ---------------------------------------------------------------------------------------------------------------
+# -- nodes -----------------------------------------------------------------------------------------
 
 
 def _node_pool(inputs: Any) -> list[str]:

@@ -64,18 +64,18 @@ def _write(directory: Path, contents: Mapping[str, bytes]) -> Written:
             _move_in(staging, directory, contents, {**before, **digests})
             for path in removed:
                 _remove(directory, path)
-            os.replace(staging / LEDGER, directory / LEDGER)
+            (staging / LEDGER).replace(directory / LEDGER)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
     return Written(directory, tuple(sorted(contents)), tuple(sorted(removed)), tuple(sorted(kept)))
 
 
 def _move_in(staging: Path, directory: Path, paths: Mapping[str, bytes], union: Mapping[str, str]) -> None:
-    """The ledger of old and new files first: a run that is killed half-way leaves no file that the next calls foreign."""
+    """The ledger of old and new files first: after a run that was killed half-way, the next knows them all as ours."""
     _write_ledger(directory, union)
     for path in paths:
         (directory / path).parent.mkdir(parents=True, exist_ok=True)
-        os.replace(staging / path, directory / path)
+        (staging / path).replace(directory / path)
 
 
 def _remove(directory: Path, path: str) -> None:
@@ -87,12 +87,17 @@ def _remove(directory: Path, path: str) -> None:
 
 
 def _ledger(directory: Path) -> dict[str, str]:
-    """File to digest, of what an earlier render wrote. A ledger that cannot be read proves nothing: no files are ours."""
+    """File to digest, of what an earlier render wrote. A ledger that cannot be read proves nothing: no file is ours."""
     try:
         ledger = json.loads((directory / LEDGER).read_text(encoding="utf-8"))
-        return dict(ledger["files"]) if ledger["format"] == _FORMAT else {}
+        files = dict(ledger["files"]) if ledger["format"] == _FORMAT else {}
     except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError):
         return {}
+    return {path: digest for path, digest in files.items() if _is_below(directory, path)}
+
+
+def _is_below(directory: Path, path: str) -> bool:
+    return (directory / path).resolve().is_relative_to(directory.resolve())
 
 
 def _write_ledger(directory: Path, digests: Mapping[str, str]) -> None:
@@ -100,7 +105,7 @@ def _write_ledger(directory: Path, digests: Mapping[str, str]) -> None:
     text = json.dumps(document, indent=2) + "\n"
     temporary = directory / f"{LEDGER}.new"
     temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, directory / LEDGER)
+    temporary.replace(directory / LEDGER)
 
 
 def _digest(path: Path) -> str:
