@@ -1,0 +1,131 @@
+"""The Kubernetes API as the tests use it: plain manifests in, plain objects out, through the official client."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import kubernetes.dynamic
+from kubernetes.dynamic.exceptions import DynamicApiError, NotFoundError
+
+Object = dict[str, Any]
+_kubernetes: Any = kubernetes  # its dynamic client has no types
+
+__all__ = ["Api", "DynamicApiError", "NotFoundError", "Object"]
+
+
+class Api:
+    """One cluster, reached as its kubeconfig says."""
+
+    def __init__(self, kubeconfig: Path) -> None:
+        client = _kubernetes.config.new_client_from_config(str(kubeconfig))
+        self._client = _kubernetes.dynamic.DynamicClient(client, cache_file=str(kubeconfig.with_suffix(".discovery")))
+
+    def apply(self, manifest: Object, *, manager: str = "slipform-tests", force: bool = False) -> Object:
+        """Server-side apply with strict field validation, as `kubectl apply --server-side` does it.
+
+        Raises:
+            DynamicApiError: the server refuses it; `body` holds its reason.
+        """
+        query = [("fieldManager", manager), ("fieldValidation", "Strict")] + [("force", "true")] * force
+        metadata = manifest["metadata"]
+        return self._request(
+            "patch", self._path(manifest["apiVersion"], manifest["kind"], metadata.get("namespace"), metadata["name"]),
+            manifest, query, "application/apply-patch+yaml",
+        )  # fmt: skip
+
+    def create(self, manifest: Object) -> Object:
+        path = self._path(manifest["apiVersion"], manifest["kind"], manifest["metadata"].get("namespace"))
+        return self._request("post", path, manifest, [("fieldValidation", "Strict")])
+
+    def get(self, version: str, kind: str, name: str, namespace: str | None = None) -> Object:
+        return self._request("get", self._path(version, kind, namespace, name))
+
+    def list(self, version: str, kind: str, namespace: str | None = None, labels: str = "") -> list[Object]:
+        """The objects of one kind, in one namespace or in all; `labels` is a label selector."""
+        items: list[Object] = self._list(version, kind, namespace, labels)["items"]
+        return items
+
+    def patch(
+        self, version: str, kind: str, name: str, namespace: str | None, patch: Object, subresource: str = ""
+    ) -> Object:
+        """A JSON merge patch, on the object or on a subresource such as "status"."""
+        path = self._path(version, kind, namespace, name) + (f"/{subresource}" if subresource else "")
+        return self._request("patch", path, patch, [], "application/merge-patch+json")
+
+    def delete(
+        self, version: str, kind: str, name: str, namespace: str | None = None, grace: int | None = None
+    ) -> None:
+        query = [("propagationPolicy", "Background")]
+        query += [("gracePeriodSeconds", str(grace))] if grace is not None else []
+        self._request("delete", self._path(version, kind, namespace, name), None, query)
+
+    def evict(self, pod: str, namespace: str) -> None:
+        """Asks for a pod's eviction, as `kubectl drain` does.
+
+        Raises:
+            DynamicApiError: 429 where a disruption budget forbids it now.
+        """
+        eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod, "namespace": namespace}}
+        self._request("post", self._path("v1", "Pod", namespace, pod) + "/eviction", eviction)
+
+    def until(
+        self, version: str, kind: str, holds: Callable[[dict[str, Object]], bool], *,
+        namespace: str | None = None, labels: str = "", timeout: float = 60.0,
+    ) -> dict[str, Object]:  # fmt: skip
+        """Watches the objects of one kind until `holds` is true of them, given by name; returns them.
+
+        Raises:
+            TimeoutError: with the objects' last state.
+        """
+        listed = self._list(version, kind, namespace, labels)
+        objects: dict[str, Object] = {item["metadata"]["name"]: item for item in listed["items"]}
+        if holds(objects):
+            return objects
+        watcher = _kubernetes.watch.Watch()
+        events = watcher.stream(
+            self._resource(version, kind).get, namespace=namespace, label_selector=labels, serialize=False,
+            resource_version=listed["metadata"]["resourceVersion"], timeout_seconds=max(1, round(timeout)),
+        )  # fmt: skip
+        for event in events:
+            changed = event["raw_object"]
+            if event["type"] == "DELETED":
+                objects.pop(changed["metadata"]["name"], None)
+            else:
+                objects[changed["metadata"]["name"]] = changed
+            if holds(objects):
+                watcher.stop()
+                return objects
+        states = {name: item.get("status") for name, item in objects.items()}
+        raise TimeoutError(f"{kind} in {namespace or 'all namespaces'} after {timeout:.0f} s: {states}")
+
+    def raw(self, path: str) -> Object:
+        """The answer to a GET of any path, such as that of a metrics API."""
+        return self._request("get", path)
+
+    def forget_kinds(self) -> None:
+        """Looks again at which kinds the server has; needed after CustomResourceDefinitions are added."""
+        self._client.resources.invalidate_cache()
+
+    def _list(self, version: str, kind: str, namespace: str | None, labels: str) -> Object:
+        query = [("labelSelector", labels)] if labels else []
+        return self._request("get", self._path(version, kind, namespace), None, query)
+
+    def _resource(self, version: str, kind: str) -> Any:
+        return self._client.resources.get(api_version=version, kind=kind)
+
+    def _path(self, version: str, kind: str, namespace: str | None = None, name: str | None = None) -> str:
+        resource = self._resource(version, kind)
+        if resource.namespaced and namespace is None and name is not None:
+            namespace = "default"
+        path: str = resource.path(name=name, namespace=namespace if resource.namespaced else None)
+        return path
+
+    def _request(
+        self, method: str, path: str, body: Mapping[str, Any] | None = None,
+        query: Sequence[tuple[str, str]] = (), content_type: str | None = None,
+    ) -> Object:  # fmt: skip
+        answer: Object = self._client.request(
+            method, path, body, query_params=list(query), content_type=content_type,
+            serializer=lambda _, decoded: decoded,
+        )  # fmt: skip
+        return answer

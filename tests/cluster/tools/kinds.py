@@ -1,0 +1,75 @@
+"""The ways in which a tool is made. Each fills one folder of the cache."""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from tests.cluster.tools import debian
+from tests.cluster.tools.errors import Unavailable
+from tests.cluster.tools.golang import Module, find_go
+from tests.cluster.tools.progress import Note
+
+
+class Recipe(Protocol):
+    """What is made (the name of its file), its version, and how."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def version(self) -> str: ...
+    def make(self, folder: Path, note: Note) -> None:
+        """Writes `folder / name`, and what it needs beside it."""
+
+
+@dataclass(frozen=True)
+class GoProgram:
+    """A program built from a package of a Go module."""
+
+    name: str
+    module: Module
+    package: str
+    variables: str = ""
+
+    @property
+    def version(self) -> str:
+        return self.module.version
+
+    def make(self, folder: Path, note: Note) -> None:
+        find_go().build(self.module, self.package, folder / self.name, note, self.variables)
+
+
+@dataclass(frozen=True)
+class ModuleFile:
+    """A script that a Go module carries."""
+
+    name: str
+    module: Module
+    path: str
+
+    @property
+    def version(self) -> str:
+        return self.module.version
+
+    def make(self, folder: Path, note: Note) -> None:
+        shutil.copyfile(find_go().download(self.module) / self.path, folder / self.name)
+        (folder / self.name).chmod(0o755)
+
+
+@dataclass(frozen=True)
+class DebianProgram:
+    """A program of a Debian package, at the version that this Debian has."""
+
+    name: str
+    package: str
+
+    @property
+    def version(self) -> str:
+        return debian.release()
+
+    def make(self, folder: Path, note: Note) -> None:
+        try:
+            debian.unpack([self.package], folder)
+        except Unavailable as error:
+            raise Unavailable(f"install {self.name} and put it on PATH ({error})") from error
+        (folder / self.name).symlink_to(Path("usr/bin") / self.name)
