@@ -1,0 +1,1 @@
+"""What executes a model. `base` is the interface, `registry` finds the backend that a config names."""

@@ -1,0 +1,105 @@
+"""ONNX Runtime, on the CPU or on CUDA."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+
+from slipform_runtime.backends.base import Device
+from slipform_runtime.datatypes import FROM_ONNX, Tensor
+from slipform_runtime.errors import ExecutionFailed, InvalidRequest, ModelLoadError, OutOfMemory
+from slipform_runtime.inference import TensorSpec
+
+# ONNX Runtime has no exception type for it, only this text (BFCArena::AllocateRawInternal).
+_OUT_OF_MEMORY = ("Failed to allocate memory for requested buffer", "out of memory", "bad_alloc")
+
+
+class OnnxInstance:
+    """One session."""
+
+    def __init__(self, session: onnxruntime.InferenceSession) -> None:
+        self.inputs = [_spec(node, "input") for node in session.get_inputs()]
+        self.outputs = [_spec(node, "output") for node in session.get_outputs()]
+        self._session = session
+        self._names = [output.name for output in self.outputs]
+        self._texts = [spec.name for spec in self.inputs if spec.datatype == "BYTES"]
+
+    def run(self, inputs: dict[str, Tensor], outputs: tuple[str, ...] | None) -> dict[str, Tensor]:
+        """Execute on the calling thread; the interpreter's lock is free meanwhile."""
+        names = self._names if outputs is None else list(outputs)
+        for name in self._texts:
+            inputs = {**inputs, name: _text(name, inputs[name])}
+        try:
+            return dict(zip(names, self._session.run(names, inputs), strict=True))
+        except Exception as error:
+            text = str(error)
+            if any(sign in text for sign in _OUT_OF_MEMORY):
+                raise OutOfMemory("the device has no memory for this batch") from error
+            raise ExecutionFailed(_reason(text)) from error
+
+    def close(self) -> None:
+        """Free the session."""
+        del self._session
+
+
+class OnnxBackend:
+    """Loads `.onnx` files."""
+
+    name = "onnxruntime"
+    platform = "onnxruntime_onnx"
+    default_filename = "model.onnx"
+
+    def load(self, path: Path, device: Device, config: Any) -> OnnxInstance:
+        """A session on `device`; external data outside the model's folder is refused by ONNX Runtime."""
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = device.threads
+        options.inter_op_num_threads = 1
+        # Sessions share the cores with each other and with the event loop: a thread that waits must sleep.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.log_severity_level = 3
+        try:
+            session = onnxruntime.InferenceSession(str(path), options, providers=_providers(device))
+        except Exception as error:
+            raise ModelLoadError(f"ONNX Runtime refuses {path.name}: {_reason(str(error), path)}") from error
+        return OnnxInstance(session)
+
+
+def _providers(device: Device) -> list[Any]:
+    if device.kind == "cpu":
+        return ["CPUExecutionProvider"]
+    if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
+        raise ModelLoadError(
+            "instance_group asks for KIND_GPU and this ONNX Runtime has no CUDA; install slipform-runtime[gpu]"
+        )
+    cuda = {"device_id": device.index, "arena_extend_strategy": "kSameAsRequested"}
+    return [("CUDAExecutionProvider", cuda), "CPUExecutionProvider"]
+
+
+def _spec(node: Any, role: str) -> TensorSpec:
+    datatype = FROM_ONNX.get(node.type)
+    if datatype is None:
+        remedy = "; export the classifier with zipmap=False" if node.type.startswith(("seq(", "map(")) else ""
+        raise ModelLoadError(
+            f"{role} '{node.name}' is a {node.type}, which is no tensor of the protocol's types{remedy}"
+        )
+    dims = tuple(dim if isinstance(dim, int) and dim >= 0 else -1 for dim in node.shape)
+    return TensorSpec(node.name, datatype, dims)
+
+
+def _text(name: str, tensor: Tensor) -> Tensor:
+    """ONNX strings are text: the bytes of a BYTES tensor must be UTF-8."""
+    decoded = np.empty(tensor.size, np.object_)
+    for index, element in enumerate(tensor.ravel()):
+        try:
+            decoded[index] = element.decode() if isinstance(element, bytes) else element
+        except UnicodeDecodeError as error:
+            raise InvalidRequest(f"input '{name}': BYTES element {index} is not UTF-8, a string must be") from error
+    return decoded.reshape(tensor.shape)
+
+
+def _reason(text: str, path: Path | None = None) -> str:
+    """The message without where in ONNX Runtime's own source, or on whose disk, it arose."""
+    reason = text.split("] : ", 1)[-1].splitlines()[0] if text else "unknown error"
+    words = [word for word in reason.split(" ") if not word.startswith("/")]
+    return " ".join(words) if path is None else " ".join(words).replace(str(path.parent), "").strip()

@@ -1,0 +1,139 @@
+"""The command `slipform-runtime`."""
+
+import argparse
+import asyncio
+import signal
+import sys
+from pathlib import Path
+
+from slipform_runtime import __version__
+
+EXIT_OK, EXIT_BAD_INPUT = 0, 2
+
+
+def run() -> None:
+    """The console script."""
+    sys.exit(main())
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; its exit code."""
+    options = _parser().parse_args(arguments)
+    command: int = options.command(options)
+    return command
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="slipform-runtime",
+        description="A batched inference server that speaks the Open Inference Protocol v2.",
+        epilog="Example: slipform-runtime serve --model-repository models --http-port 0",
+    )
+    parser.add_argument("--version", action="version", version=f"slipform-runtime {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_serve(commands)
+    _add_fetch(commands)
+    return parser
+
+
+def _add_serve(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    serve = commands.add_parser(
+        "serve",
+        help="serve a model repository",
+        description="Serve a model repository in Triton's layout: MODEL/VERSION/model.onnx, MODEL/config.pbtxt.",
+    )
+    serve.add_argument("--model-repository", type=Path, required=True, metavar="DIR")
+    serve.add_argument("--http-address", default="0.0.0.0", metavar="ADDRESS", help="default: %(default)s")  # noqa: S104
+    serve.add_argument("--http-port", type=_port, default=8000, metavar="N", help="default: %(default)s; 0: a free one")
+    serve.add_argument("--grpc-port", type=_port, default=8001, metavar="N", help="default: %(default)s; 0: a free one")
+    serve.add_argument(
+        "--metrics-port", type=_port, default=8002, metavar="N", help="default: %(default)s; 0: a free one"
+    )
+    serve.add_argument(
+        "--model-control-mode",
+        choices=("none", "poll", "explicit"),
+        default="none",
+        help="none: load all at the start; poll: follow the folder; explicit: load what clients ask for",
+    )
+    serve.add_argument(
+        "--load-model", action="append", default=[], metavar="NAME", help="with explicit: load at the start; * for all"
+    )
+    serve.add_argument("--config", type=Path, metavar="FILE", help="JSON: drain, cache, labels, traces, ...")
+    serve.set_defaults(command=_serve)
+
+
+def _add_fetch(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    fetch = commands.add_parser(
+        "fetch",
+        help="fill a model repository from a manifest",
+        description="Download and verify the models of a manifest. "
+        "Exit codes: 0 done, 2 bad input, 3 could not fetch, 4 a digest differs.",
+    )
+    fetch.add_argument("--manifest", type=Path, required=True, metavar="FILE")
+    fetch.add_argument("--to", type=Path, required=True, metavar="DIR")
+    fetch.set_defaults(command=_fetch)
+
+
+def _port(text: str) -> int:
+    if not text.isdigit() or not 0 <= int(text) <= 65535:
+        raise argparse.ArgumentTypeError(f"'{text}' is no port: a number from 0 to 65535 is")
+    return int(text)
+
+
+def _serve(arguments: argparse.Namespace) -> int:
+    import uvloop
+
+    from slipform_runtime.server import Options, Server
+    from slipform_runtime.settings import SettingsError, read_settings
+
+    if not arguments.model_repository.is_dir():
+        return _bad_input(f"--model-repository: '{arguments.model_repository}' is not a folder")
+    if arguments.load_model and arguments.model_control_mode != "explicit":
+        return _bad_input("--load-model needs --model-control-mode explicit")
+    try:
+        settings = read_settings(arguments.config)
+    except SettingsError as error:
+        return _bad_input(f"--config: {error}")
+    options = Options(
+        model_repository=arguments.model_repository,
+        http_address=arguments.http_address,
+        http_port=arguments.http_port,
+        grpc_port=arguments.grpc_port,
+        metrics_port=arguments.metrics_port,
+        model_control_mode=arguments.model_control_mode,
+        load_models=tuple(arguments.load_model),
+        settings=settings,
+    )
+
+    async def serve() -> None:
+        server = Server(options)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, server.stop)
+        await server.run()
+
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(serve())
+    except OSError as error:  # a port that is taken
+        return _bad_input(error.strerror or str(error))
+    return EXIT_OK
+
+
+def _fetch(arguments: argparse.Namespace) -> int:
+    from slipform_runtime.fetch import FetchError, fetch
+
+    try:
+        fetch(arguments.manifest, arguments.to)
+    except FetchError as error:
+        sys.stderr.write(f"slipform-runtime fetch: {error}\n")
+        return error.exit_code
+    return EXIT_OK
+
+
+def _bad_input(message: str) -> int:
+    sys.stderr.write(f"slipform-runtime: {message}\n")
+    return EXIT_BAD_INPUT
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,119 @@
+"""The one way to a model, whatever the protocol: REST, gRPC, the plain routes and ensembles all come here."""
+
+from typing import Any, Protocol
+
+from slipform_runtime import __version__
+from slipform_runtime.errors import NotFound, Unavailable
+from slipform_runtime.inference import InferRequest, TensorSpec
+from slipform_runtime.metrics.statistics import Duration, VersionStatistics
+from slipform_runtime.repository.repository import ModelRepository
+from slipform_runtime.repository.version import Answer, ModelVersion
+
+EXTENSIONS = ["binary_tensor_data", "model_configuration", "model_repository", "statistics"]
+
+
+class Caller(Protocol):
+    """Who waits for an answer: when it came, and what to do if it goes away."""
+
+    arrived_at: float
+    on_disconnect: Any
+
+
+class DataPlane:
+    """Answers everything that a client can ask of the models."""
+
+    def __init__(self, repository: ModelRepository) -> None:
+        self.repository = repository
+        self.draining = False
+
+    @property
+    def ready(self) -> bool:
+        """Whether requests should come here."""
+        return self.repository.ready and not self.draining
+
+    def readiness(self) -> dict[str, Any]:
+        """`ready`, and each model's state."""
+        models = {}
+        for name, model in sorted(self.repository.models.items()):
+            state = "ready" if model.versions else "loading" if model.loading else "failed"
+            models[name] = {"state": state, "versions": [str(version) for version in sorted(model.versions)]}
+        return {"ready": self.ready, "draining": self.draining, "models": models}
+
+    def served(self, model: str, version: str = "") -> ModelVersion:
+        """The version that answers; raises NotFound or Unavailable."""
+        return self.repository.get(model, version)
+
+    def infer(self, served: ModelVersion, request: InferRequest, answer: Answer, caller: Caller) -> None:
+        """Run the request; `answer` is called once unless the caller goes away. Raises where refused at once."""
+        job = served.infer(request, answer, caller.arrived_at)
+        caller.on_disconnect = lambda: served.cancel(job)
+
+    def server_metadata(self) -> dict[str, Any]:
+        """Name, version and extensions."""
+        return {"name": "slipform-runtime", "version": __version__, "extensions": EXTENSIONS}
+
+    def model_metadata(self, name: str, version: str = "") -> dict[str, Any]:
+        """The model's versions and tensors, with the batch axis as -1."""
+        served = self.served(name, version)
+        batched = served.batching.max_batch_size > 0
+        return {
+            "name": name,
+            "versions": [str(number) for number in sorted(self.repository.models[name].versions)],
+            "platform": served.config.platform,
+            "inputs": [_tensor(spec, batched) for spec in served.inputs],
+            "outputs": [_tensor(spec, batched) for spec in served.outputs],
+        }
+
+    def statistics(self, name: str = "", version: str = "") -> dict[str, Any]:
+        """The statistics extension's answer: of one version, of all versions of a model, or of all models."""
+        if version:
+            chosen = [self.served(name, version)]
+        else:
+            chosen = [served for served in self.repository.all_versions() if name in ("", served.name)]
+            if name and name not in self.repository.models:
+                raise NotFound(f"there is no model '{name}' in this server")
+            if name and not chosen:
+                raise Unavailable(f"model '{name}' is not ready")
+        return {"model_stats": [_statistics(served) for served in chosen]}
+
+
+def _tensor(spec: TensorSpec, batched: bool) -> dict[str, Any]:
+    shape = [-1, *spec.dims] if batched else list(spec.dims)
+    return {"name": spec.name, "datatype": spec.datatype, "shape": shape}
+
+
+def _statistics(served: ModelVersion) -> dict[str, Any]:
+    counted: VersionStatistics = served.statistics
+    return {
+        "name": served.name,
+        "version": served.version,
+        "last_inference": counted.last_inference_ms,
+        "inference_count": counted.inference_count,
+        "execution_count": counted.execution_count,
+        "inference_stats": {
+            name: _duration(getattr(counted, name))
+            for name in (
+                "success",
+                "fail",
+                "queue",
+                "compute_input",
+                "compute_infer",
+                "compute_output",
+                "cache_hit",
+                "cache_miss",
+            )
+        },
+        "batch_stats": [
+            {
+                "batch_size": size,
+                "compute_input": _duration(batch.compute_input),
+                "compute_infer": _duration(batch.compute_infer),
+                "compute_output": _duration(batch.compute_output),
+            }
+            for size, batch in sorted(counted.batches.items())
+        ],
+    }
+
+
+def _duration(duration: Duration) -> dict[str, int]:
+    return {"count": duration.count, "ns": duration.ns}

@@ -1,0 +1,122 @@
+"""Fetch, verify, then rename: a version's folder is there whole or not at all."""
+
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+from time import monotonic, sleep
+from typing import TypeVar
+
+from slipform_runtime.fetch.digest import file_sha256, folder_sha256
+from slipform_runtime.fetch.errors import DigestError, FetchError, ManifestError, UnreachableError
+from slipform_runtime.fetch.manifest import ManifestModel, ManifestVersion, read_manifest
+from slipform_runtime.fetch.sources import Source, source_for
+from slipform_runtime.logs import log
+
+__all__ = ["DigestError", "FetchError", "ManifestError", "UnreachableError", "fetch"]
+
+_TRIES = 4
+_FIRST_WAIT_SECONDS = 0.5
+_LONGEST_WAIT_SECONDS = 10.0
+
+T = TypeVar("T")
+
+
+def fetch(manifest: Path, to: Path) -> list[Path]:
+    """Make `to` hold the manifest's models; the folders of all their versions.
+
+    What is there already with the right digest is left alone. Raises ManifestError, UnreachableError or
+    DigestError; the versions that were complete by then stay.
+    """
+    wanted = read_manifest(manifest)
+    sources = {
+        version.uri: source_for(version.uri) for model in wanted.models for version in model.versions
+    }  # all of them before the first byte: a missing extra should not wait for a long download
+    try:
+        to.mkdir(parents=True, exist_ok=True)
+        return [folder for model in wanted.models for folder in _fetch_model(model, sources, manifest.parent, to)]
+    except OSError as error:
+        raise ManifestError(f"{to}: {error.strerror or error}") from error
+
+
+def _fetch_model(model: ManifestModel, sources: dict[str, Source], beside: Path, to: Path) -> list[Path]:
+    folder = to / model.name
+    folder.mkdir(exist_ok=True)
+    folders = [_fetch_version(model.name, version, sources[version.uri], folder) for version in model.versions]
+    if model.config:
+        # After the versions: a server that polls finds the config only when they are there.
+        temporary = folder / ".config.pbtxt.partial"
+        shutil.copyfile(beside / model.config, temporary)
+        temporary.replace(folder / "config.pbtxt")
+    return folders
+
+
+def _fetch_version(name: str, version: ManifestVersion, source: Source, model: Path) -> Path:
+    target = model / str(version.version)
+    if version.sha256 and target.is_dir() and _digest(target, version) == version.sha256:
+        log.info("fetch_unchanged", model=name, model_version=str(version.version), sha256=version.sha256)
+        return target
+    began = monotonic()
+    log.info("fetch_started", model=name, model_version=str(version.version), uri=version.source)
+    with tempfile.TemporaryDirectory(prefix=f".{version.version}.partial-", dir=model) as temporary:
+        partial = Path(temporary) / "files"
+        partial.mkdir()
+        _download(source, version, partial)
+        digest = _digest(partial, version)
+        if version.sha256 and digest != version.sha256:
+            raise DigestError(
+                f"{name} version {version.version} from '{version.source}' has sha256 {digest}, "
+                f"the manifest wants {version.sha256}"
+            )
+        if target.exists():
+            target.rename(Path(temporary) / "replaced")
+        partial.rename(target)
+    log.info(
+        "fetch_finished",
+        model=name,
+        model_version=str(version.version),
+        sha256=digest,
+        verified=version.sha256 is not None,
+        bytes=sum(path.stat().st_size for path in target.rglob("*") if path.is_file()),
+        seconds=round(monotonic() - began, 3),
+    )
+    return target
+
+
+def _download(source: Source, version: ManifestVersion, target: Path) -> None:
+    if version.is_file:
+        _retrying(version.source, lambda: source.copy_file(version.source, target / version.stored_as))
+        return
+    files = _retrying(version.source, lambda: list(source.files(version.source)))
+    if not files:
+        raise UnreachableError(f"'{version.source}' has no files")
+    for number, (relative, uri) in enumerate(files, 1):
+        path = target / relative
+        if ".." in PurePosixPath(relative).parts or not path.resolve().is_relative_to(target.resolve()):
+            raise ManifestError(f"'{uri}' leads out of its folder")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _retrying(uri, lambda uri=uri, path=path: source.copy_file(uri, path))  # type: ignore[misc]
+        log.info("fetch_progress", file=relative, number=number, of=len(files), bytes=path.stat().st_size)
+
+
+def _digest(folder: Path, version: ManifestVersion) -> str:
+    if version.is_file:
+        path = folder / version.stored_as
+        return file_sha256(path) if path.is_file() else ""
+    return folder_sha256(folder)
+
+
+def _retrying(uri: str, action: Callable[[], T]) -> T:
+    wait = _FIRST_WAIT_SECONDS
+    for attempt in range(1, _TRIES + 1):
+        try:
+            return action()
+        except FetchError:
+            raise
+        except Exception as error:  # each store's library has its own
+            if attempt == _TRIES:
+                raise UnreachableError(f"'{uri}' could not be fetched after {_TRIES} tries: {error}") from error
+            log.warning("fetch_retried", uri=uri, error=str(error), attempt=attempt, wait_seconds=wait)
+            sleep(wait)
+            wait = min(2 * wait, _LONGEST_WAIT_SECONDS)
+    raise AssertionError("unreachable")

@@ -1,0 +1,74 @@
+"""The manifest of a fetch: which models, which versions, from where, with which digest."""
+
+from pathlib import Path, PurePosixPath
+from typing import Annotated
+from urllib.parse import urlsplit
+
+import msgspec
+
+from slipform_runtime.fetch.errors import ManifestError
+
+ModelName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]{0,127}$")]
+FileName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.\-]*$")]
+Digest = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+VersionNumber = Annotated[int, msgspec.Meta(gt=0)]
+
+
+class ManifestVersion(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """One version: the folder `<uri>/<version>`, or the one file that `uri` names, kept as `filename`."""
+
+    version: VersionNumber
+    uri: str
+    sha256: Digest | None = None
+    filename: FileName | None = None
+
+    @property
+    def is_file(self) -> bool:
+        """Whether `uri` ends in a file name with an extension."""
+        return PurePosixPath(urlsplit(self.uri).path).suffix != ""
+
+    @property
+    def source(self) -> str:
+        """Where the file is, or the folder that holds the version's files."""
+        return self.uri if self.is_file else f"{self.uri.rstrip('/')}/{self.version}"
+
+    @property
+    def stored_as(self) -> str:
+        """The file's name in the repository, for one file."""
+        return self.filename or PurePosixPath(urlsplit(self.uri).path).name
+
+
+class ManifestModel(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """One model; `config` is a file beside the manifest, which becomes its config.pbtxt."""
+
+    name: ModelName
+    versions: list[ManifestVersion]
+    config: FileName | None = None
+
+
+class Manifest(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """The whole file."""
+
+    models: list[ManifestModel]
+
+
+def read_manifest(path: Path) -> Manifest:
+    """The manifest in `path`; raises ManifestError."""
+    try:
+        manifest = msgspec.json.decode(path.read_bytes(), type=Manifest)
+    except OSError as error:
+        raise ManifestError(f"{path}: {error.strerror}") from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ManifestError(f"{path}: {error}") from error
+    names = [model.name for model in manifest.models]
+    for model in manifest.models:
+        if names.count(model.name) > 1:
+            raise ManifestError(f"{path}: model '{model.name}' is listed twice")
+        numbers = [version.version for version in model.versions]
+        if len(set(numbers)) != len(numbers):
+            raise ManifestError(f"{path}: a version of model '{model.name}' is listed twice")
+        if model.config and not (path.parent / model.config).is_file():
+            raise ManifestError(
+                f"{path}: model '{model.name}' names the config '{model.config}', which is not beside it"
+            )
+    return manifest

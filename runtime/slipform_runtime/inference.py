@@ -1,0 +1,70 @@
+"""A request and its answer as the data plane sees them: tensors and names, no wire."""
+
+from math import inf
+from typing import Any
+
+from slipform_runtime.datatypes import Tensor
+
+
+class TensorSpec:
+    """A tensor of a model: its name, data type and dimensions without the batch axis (-1 is dynamic)."""
+
+    __slots__ = ("datatype", "dims", "name")
+
+    def __init__(self, name: str, datatype: str, dims: tuple[int, ...]) -> None:
+        self.name = name
+        self.datatype = datatype
+        self.dims = dims
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, TensorSpec) and (self.name, self.datatype, self.dims) == (
+            other.name,
+            other.datatype,
+            other.dims,
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"TensorSpec({self.name!r}, {self.datatype!r}, {self.dims!r})"
+
+
+class InferRequest:
+    """Tensors for one model.
+
+    `outputs` names the wanted outputs (None: all); `timeout_us` is 0 for none; `priority` is 0 for the
+    model's default; `deadline` is in seconds of the event loop's clock.
+    """
+
+    __slots__ = ("deadline", "id", "inputs", "outputs", "parameters", "priority", "timeout_us")
+
+    def __init__(
+        self,
+        inputs: dict[str, Tensor],
+        outputs: list[str] | None = None,
+        *,
+        id: str = "",
+        timeout_us: int = 0,
+        priority: int = 0,
+        deadline: float = inf,
+        parameters: dict[str, Any] | None = None,
+    ) -> None:
+        self.inputs = inputs
+        self.outputs = outputs
+        self.id = id
+        self.timeout_us = timeout_us
+        self.priority = priority
+        self.deadline = deadline
+        self.parameters = parameters
+
+
+class InferResponse:
+    """The answer: tensors by output name, in the order in which they were asked for."""
+
+    __slots__ = ("batch_size", "model_name", "model_version", "outputs")
+
+    def __init__(self, model_name: str, model_version: str, outputs: dict[str, Tensor], batch_size: int) -> None:
+        self.model_name = model_name
+        self.model_version = model_version
+        self.outputs = outputs
+        self.batch_size = batch_size

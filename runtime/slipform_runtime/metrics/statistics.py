@@ -1,0 +1,122 @@
+"""What is counted for one model version. Every metric and the statistics extension are views of it."""
+
+from bisect import bisect_left
+from collections import deque
+from dataclasses import dataclass, field
+
+from slipform_runtime.errors import Outcome
+
+DEFAULT_LATENCY_BUCKETS_MS = (0.5, 1.0, 2.5, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1000.0)
+RATE_WINDOW_SECONDS = 10
+
+
+@dataclass(slots=True)
+class Duration:
+    """How often, and for how long in all."""
+
+    count: int = 0
+    ns: int = 0
+
+    def add(self, ns: int, count: int = 1) -> None:
+        """Count `count` events of `ns` nanoseconds in all."""
+        self.count += count
+        self.ns += ns
+
+
+class Histogram:
+    """Counts by upper bound, as Prometheus has it (the bounds are inclusive)."""
+
+    __slots__ = ("bounds", "counts", "total")
+
+    def __init__(self, bounds: tuple[float, ...]) -> None:
+        self.bounds = bounds
+        self.counts = [0] * (len(bounds) + 1)
+        self.total = 0.0
+
+    @property
+    def count(self) -> int:
+        """Observations in all."""
+        return sum(self.counts)
+
+    def observe(self, value: float) -> None:
+        """Count one observation."""
+        self.counts[bisect_left(self.bounds, value)] += 1
+        self.total += value
+
+
+@dataclass(slots=True)
+class BatchStatistics:
+    """Executions of one batch size."""
+
+    compute_input: Duration = field(default_factory=Duration)
+    compute_infer: Duration = field(default_factory=Duration)
+    compute_output: Duration = field(default_factory=Duration)
+
+
+class VersionStatistics:
+    """Counters of one version, since it was loaded."""
+
+    def __init__(self, latency_buckets_ms: tuple[float, ...] = DEFAULT_LATENCY_BUCKETS_MS) -> None:
+        self.outcomes: dict[Outcome, int] = dict.fromkeys(Outcome, 0)
+        self.errors: dict[str, int] = {}
+        self.latency_ms = Histogram(latency_buckets_ms)
+        self.success = Duration()
+        self.fail = Duration()
+        self.queue = Duration()
+        self.compute_input = Duration()
+        self.compute_infer = Duration()
+        self.compute_output = Duration()
+        self.cache_hit = Duration()
+        self.cache_miss = Duration()
+        self.inference_count = 0
+        self.execution_count = 0
+        self.last_inference_ms = 0
+        self.active = 0
+        self.load_seconds = 0.0
+        self.busy_ns: dict[int, int] = {}
+        self.batches: dict[int, BatchStatistics] = {}
+        self._seconds: deque[list[int]] = deque(maxlen=RATE_WINDOW_SECONDS + 1)  # [second, finished requests]
+
+    def finished(self, outcome: Outcome, seconds: float, now: float) -> None:
+        """Count a request that has ended: `seconds` after it came, at `now` of the monotonic clock."""
+        self.outcomes[outcome] += 1
+        if outcome is Outcome.SUCCESS:
+            self.success.add(int(seconds * 1e9))
+            self.latency_ms.observe(seconds * 1e3)
+        else:
+            self.fail.add(int(seconds * 1e9))
+        second = int(now)
+        if self._seconds and self._seconds[-1][0] == second:
+            self._seconds[-1][1] += 1
+        else:
+            self._seconds.append([second, 1])
+
+    def executed(self, rows: int, requests: int, input_ns: int, infer_ns: int, output_ns: int) -> None:
+        """Count one run of `rows` rows for `requests` requests, each of which spent the whole run's time."""
+        self.execution_count += 1
+        self.inference_count += rows
+        self.compute_input.add(input_ns * requests, requests)
+        self.compute_infer.add(infer_ns * requests, requests)
+        self.compute_output.add(output_ns * requests, requests)
+        batch = self.batches.get(rows)
+        if batch is None:
+            batch = self.batches[rows] = BatchStatistics()
+        batch.compute_input.add(input_ns)
+        batch.compute_infer.add(infer_ns)
+        batch.compute_output.add(output_ns)
+
+    def requests_per_second(self, now: float) -> float:
+        """Finished requests a second, over the last whole seconds."""
+        current = int(now)
+        first = current - RATE_WINDOW_SECONDS
+        return sum(n for second, n in self._seconds if first <= second < current) / RATE_WINDOW_SECONDS
+
+    def latency_quantile_ms(self, quantile: float) -> float:
+        """The quantile by linear interpolation within its bucket, as Prometheus' histogram_quantile."""
+        rank = quantile * self.latency_ms.count
+        below, lower = 0, 0.0
+        for bound, count in zip(self.latency_ms.bounds, self.latency_ms.counts, strict=False):
+            if count and below + count >= rank:
+                return lower + (bound - lower) * (rank - below) / count
+            below, lower = below + count, bound
+        return lower if self.latency_ms.count else 0.0

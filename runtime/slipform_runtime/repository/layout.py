@@ -1,0 +1,49 @@
+"""Triton's layout on disk: `<model>/<version>/<file>` and an optional `<model>/config.pbtxt`."""
+
+import re
+from pathlib import Path
+
+_MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,127}")
+_VERSION = re.compile(r"[1-9][0-9]{0,17}")
+
+
+def is_model_name(name: str) -> bool:
+    """Whether a model can have this name: a plain folder name, so that no name leads out of the repository."""
+    return _MODEL.fullmatch(name) is not None
+
+
+def is_version(name: str) -> bool:
+    """Whether this is a version: a positive decimal number without leading zeros."""
+    return _VERSION.fullmatch(name) is not None
+
+
+def model_names(root: Path) -> list[str]:
+    """The models of a repository, sorted."""
+    return sorted(folder.name for folder in root.iterdir() if folder.is_dir() and is_model_name(folder.name))
+
+
+def versions(model: Path) -> list[int]:
+    """The versions on disk, rising. A folder whose name is no number (a temporary one, say) is no version."""
+    return sorted(int(folder.name) for folder in model.iterdir() if folder.is_dir() and is_version(folder.name))
+
+
+def fingerprint(model: Path) -> dict[str, tuple[tuple[str, int, int], ...]]:
+    """What is on disk, by version and `config`: (relative path, size, mtime in ns) of every file."""
+    config = model / "config.pbtxt"
+    found = {"config": _files(model, [config] if config.is_file() else [])}
+    for version in versions(model):
+        folder = model / str(version)
+        found[str(version)] = _files(folder, sorted(folder.rglob("*")))
+    return found
+
+
+def _files(root: Path, paths: list[Path]) -> tuple[tuple[str, int, int], ...]:
+    files = []
+    for path in paths:
+        try:
+            status = path.stat()
+        except FileNotFoundError:  # removed while we look
+            continue
+        if path.is_file():
+            files.append((str(path.relative_to(root)), status.st_size, status.st_mtime_ns))
+    return tuple(files)

@@ -1,0 +1,284 @@
+"""One HTTP/1.1 connection: llhttp (in httptools) parses, this keeps order, limits and back-pressure.
+
+A connection has one request in hand. Requests that a client pipelines behind it wait, parsed, and reading is
+paused meanwhile; so what one client can make the server hold is one read's worth and one body.
+"""
+
+import asyncio
+import socket
+from collections import deque
+from collections.abc import Callable
+from time import monotonic
+from typing import Any
+
+import httptools
+
+from slipform_runtime.errors import InferenceError, InvalidRequest, RequestTooLarge
+from slipform_runtime.rest.exchange import Exchange
+
+MAX_HEAD_BYTES = 32 * 1024
+MAX_HEADERS = 100
+READ_BYTES = 256 * 1024  # the most that uvloop reads at once
+HEAD_TIMEOUT_SECONDS = 10.0
+BODY_TIMEOUT_SECONDS = 30.0
+
+# Given twice, these would let two readers of one request see two requests.
+_SINGLE = frozenset((b"inference-header-content-length", b"content-encoding", b"content-type", b"host"))
+
+Handler = Callable[[Exchange], None]
+
+
+class Connections:
+    """The open connections of one port, and the limits that they share."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, handler: Handler, request_limit_bytes: int) -> None:
+        self.loop = loop
+        self.handler = handler
+        self.request_limit_bytes = request_limit_bytes
+        self.open: set[HttpConnection] = set()
+        self.draining = False
+        self._all_closed = asyncio.Event()
+
+    def __call__(self) -> "HttpConnection":
+        return HttpConnection(self)
+
+    def close_idle(self) -> None:
+        """From now on each connection is closed as soon as it has nothing in hand."""
+        self.draining = True
+        for connection in list(self.open):
+            connection.close_if_idle()
+        if not self.open:
+            self._all_closed.set()
+
+    def closed(self, connection: "HttpConnection") -> None:
+        """Forget a connection."""
+        self.open.discard(connection)
+        if self.draining and not self.open:
+            self._all_closed.set()
+
+    async def wait_closed(self) -> None:
+        """Return when, after `close_idle`, the last connection is gone."""
+        await self._all_closed.wait()
+
+    def close_stalled(self) -> None:
+        """Close connections that began a request and do not bring it. Called every second or so."""
+        now = monotonic()
+        for connection in list(self.open):
+            connection.close_if_stalled(now)
+
+
+class HttpConnection(asyncio.Protocol):
+    """Bytes of one client to exchanges, and answers back in order."""
+
+    def __init__(self, shared: Connections) -> None:
+        self._shared = shared
+        self._loop = shared.loop
+        self._transport: Any = None
+        self._parser = httptools.HttpRequestParser(self)
+        self._reading = False  # a head or a body: that of `_exchange`
+        self._exchange = Exchange(self._answered, 0.0)
+        self._current: Exchange | None = None  # whose answer is awaited
+        self._waiting: deque[Exchange] = deque()
+        self._head_bytes = 0
+        self._unused_bytes = 0
+        self._last_data_at = 0.0
+        self._read_paused = False
+        self._write_paused = False
+        self._closing = False
+
+    # asyncio.Protocol
+
+    def connection_made(self, transport: Any) -> None:
+        """The client is there."""
+        self._transport = transport
+        if peer := transport.get_extra_info("socket"):
+            peer.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)  # finds the half-open ones
+        self._shared.open.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The client is gone: what it waits for is cancelled."""
+        self._shared.closed(self)
+        self._closing = True
+        self._waiting.clear()
+        if self._current is not None and self._current.on_disconnect is not None:
+            self._current.on_disconnect()
+
+    def data_received(self, data: bytes) -> None:
+        """Parse; a syntax error is answered and ends the connection."""
+        self._unused_bytes += len(data)
+        self._last_data_at = monotonic()
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self._abort(InvalidRequest("this server does not upgrade connections"))
+        except httptools.HttpParserCallbackError as error:
+            cause = error.__context__
+            self._abort(cause if isinstance(cause, InferenceError) else InvalidRequest("the request is malformed"))
+        except httptools.HttpParserError as error:
+            self._abort(InvalidRequest(f"this is not HTTP/1.1: {error}"))
+        # llhttp keeps an unfinished header to itself: what brings neither a head nor a body is bounded here.
+        if self._reading and self._unused_bytes > MAX_HEAD_BYTES + READ_BYTES:
+            self._abort(InvalidRequest(f"a header or a chunk's extension is larger than {MAX_HEAD_BYTES} bytes"))
+
+    def eof_received(self) -> bool:
+        """A client that ends its half has nothing more to ask and, as far as is known, nobody to listen."""
+        return False
+
+    def pause_writing(self) -> None:
+        """The client does not read: take no more requests from it."""
+        self._write_paused = True
+        self._pause_reading()
+
+    def resume_writing(self) -> None:
+        """The client reads again."""
+        self._write_paused = False
+        self._resume_reading()
+
+    # httptools
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        self._reading = True
+        self._exchange = Exchange(self._answered, monotonic())
+        self._head_bytes = 0
+        self._unused_bytes = 0
+
+    def on_url(self, url: bytes) -> None:
+        """The target, maybe in parts."""
+        self._count_head(len(url))
+        self._exchange.target += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """One header, or one of the trailers, which are ignored."""
+        exchange = self._exchange
+        self._count_head(len(name) + len(value))
+        if exchange.method:
+            return
+        name = name.lower()
+        headers = exchange.headers
+        if name in headers:
+            if name in _SINGLE:
+                raise InvalidRequest(f"the header {name.decode('latin-1')} is given twice")
+            value = headers[name] + b", " + value
+        elif len(headers) >= MAX_HEADERS:
+            raise InvalidRequest(f"the request has more than {MAX_HEADERS} headers")
+        headers[name] = value
+
+    def on_headers_complete(self) -> None:
+        """The head is whole."""
+        exchange = self._exchange
+        if self._parser.get_http_version() not in ("1.1", "1.0"):
+            raise InvalidRequest("this server speaks HTTP/1.1")
+        exchange.method = self._parser.get_method()
+        exchange.keep_alive = self._parser.should_keep_alive()
+        length = exchange.headers.get(b"content-length")
+        if length is not None and int(length) > self._shared.request_limit_bytes:
+            raise self._too_large()
+        if exchange.headers.get(b"expect", b"").lower() == b"100-continue":
+            self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def on_body(self, body: bytes) -> None:
+        """A part of the body."""
+        exchange = self._exchange
+        self._unused_bytes = 0
+        if not exchange.body:
+            exchange.body = body
+        else:
+            if isinstance(exchange.body, bytes):
+                exchange.body = bytearray(exchange.body)
+            exchange.body += body
+        if len(exchange.body) > self._shared.request_limit_bytes:
+            raise self._too_large()
+
+    def on_message_complete(self) -> None:
+        """The request is whole."""
+        self._reading = False
+        exchange = self._exchange
+        if self._closing:
+            return
+        if self._current is None:
+            self._handle(exchange)
+        else:
+            self._waiting.append(exchange)
+            self._pause_reading()
+
+    # Answers
+
+    def _handle(self, exchange: Exchange) -> None:
+        self._current = exchange
+        if self._shared.draining:
+            exchange.keep_alive = False
+        self._shared.handler(exchange)
+
+    def _answered(self, exchange: Exchange, data: bytes) -> None:
+        if self._transport.is_closing():
+            return
+        self._transport.write(data)
+        self._current = None
+        if not exchange.keep_alive:
+            self._close()
+        elif self._waiting:
+            # Not from here: a client that pipelines a thousand requests would nest a thousand calls.
+            self._current = self._waiting.popleft()
+            self._loop.call_soon(self._handle_next, self._current)
+        else:
+            self._resume_reading()
+            if self._shared.draining and not self._reading:
+                self._close()
+
+    def _handle_next(self, exchange: Exchange) -> None:
+        if not self._closing:
+            self._handle(exchange)
+
+    def _abort(self, error: InferenceError) -> None:
+        """Answer a request that cannot be read, and close: where the next one would begin is not known."""
+        if self._closing:
+            return
+        exchange = self._exchange if self._reading else Exchange(self._answered, monotonic())
+        exchange.keep_alive = False
+        self._reading = False
+        if self._current is None:
+            self._current = exchange
+            exchange.refuse(error)
+        else:
+            self._current.keep_alive = False
+            self._waiting.clear()
+
+    def close_if_idle(self) -> None:
+        """Close unless a request is in hand."""
+        if self._current is None and not self._reading:
+            self._close()
+
+    def close_if_stalled(self, now: float) -> None:
+        """Close if a head takes too long as a whole, or a body has paused too long."""
+        if not self._reading or self._current is not None:
+            return
+        stalled = (
+            now - self._last_data_at > BODY_TIMEOUT_SECONDS
+            if self._exchange.method
+            else now - self._exchange.arrived_at > HEAD_TIMEOUT_SECONDS
+        )
+        if stalled:
+            self._close()
+
+    def _close(self) -> None:
+        self._closing = True
+        self._transport.close()
+
+    def _pause_reading(self) -> None:
+        if not self._read_paused:
+            self._read_paused = True
+            self._transport.pause_reading()
+
+    def _resume_reading(self) -> None:
+        if self._read_paused and not self._write_paused and not self._waiting:
+            self._read_paused = False
+            self._transport.resume_reading()
+
+    def _count_head(self, size: int) -> None:
+        self._head_bytes += size
+        if self._head_bytes > MAX_HEAD_BYTES:
+            raise InvalidRequest(f"the request's head is larger than {MAX_HEAD_BYTES} bytes")
+
+    def _too_large(self) -> RequestTooLarge:
+        return RequestTooLarge(f"the request is larger than {self._shared.request_limit_bytes} bytes")

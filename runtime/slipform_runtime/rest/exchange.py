@@ -1,0 +1,106 @@
+"""One request and its answer, without the connection that carries them."""
+
+import zlib
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+
+from slipform_runtime.errors import (
+    InferenceError,
+    InvalidRequest,
+    MethodNotAllowed,
+    RequestTooLarge,
+    UnsupportedEncoding,
+)
+
+JSON = b"application/json"
+BINARY = b"application/octet-stream"
+TEXT = b"text/plain; charset=utf-8"
+
+_WINDOW_BITS = {"gzip": 31, "x-gzip": 31, "deflate": 15}  # `deflate` is zlib's format (RFC 9110, 8.4.1.2)
+_REASONS = {status.value: status.phrase for status in HTTPStatus} | {499: "Client Closed Request"}
+_STATUS_LINES = {status: f"HTTP/1.1 {status} {reason}\r\n".encode() for status, reason in _REASONS.items()}
+
+Send = Callable[["Exchange", bytes], None]
+
+
+class Exchange:
+    """What a route sees: the request, and `respond`, to be called once."""
+
+    __slots__ = (
+        "_send",
+        "arrived_at",
+        "body",
+        "headers",
+        "keep_alive",
+        "method",
+        "on_disconnect",
+        "responded",
+        "target",
+    )
+
+    def __init__(self, send: Send, arrived_at: float) -> None:
+        self._send = send
+        self.arrived_at = arrived_at
+        self.method = b""
+        self.target = b""
+        self.headers: dict[bytes, bytes] = {}
+        self.body: bytes | bytearray = b""
+        self.keep_alive = True
+        self.responded = False
+        self.on_disconnect: Callable[[], None] | None = None
+
+    def header(self, name: bytes) -> str:
+        """A header's value; empty where it is missing."""
+        return self.headers.get(name, b"").decode("latin-1")
+
+    def respond(
+        self, status: int, body: bytes = b"", content_type: bytes = JSON, extra: tuple[tuple[bytes, bytes], ...] = ()
+    ) -> None:
+        """Send the answer."""
+        self.responded = True
+        self.on_disconnect = None
+        head = [_STATUS_LINES[status], b"content-length: %d\r\n" % len(body)]
+        if body:
+            head.append(b"content-type: %b\r\n" % content_type)
+        for name, value in extra:
+            head.append(b"%b: %b\r\n" % (name, value))
+        if not self.keep_alive:
+            head.append(b"connection: close\r\n")
+        head.append(b"\r\n")
+        if self.method != b"HEAD":
+            head.append(body)
+        self._send(self, b"".join(head))
+
+    def respond_json(self, value: Any, status: int = 200) -> None:
+        """Send `value` as JSON."""
+        self.respond(status, msgspec.json.encode(value))
+
+    def refuse(self, error: InferenceError) -> None:
+        """Send an error, as the protocol has it: `{"error": "…"}`."""
+        extra: tuple[tuple[bytes, bytes], ...] = ()
+        if error.retry_after_seconds is not None:
+            extra = ((b"retry-after", b"%d" % error.retry_after_seconds),)
+        if isinstance(error, MethodNotAllowed):
+            extra = ((b"allow", error.allowed.encode()),)
+        self.respond(int(error.http_status), msgspec.json.encode({"error": str(error)}), extra=extra)
+
+    def content(self, limit: int) -> bytes | bytearray:
+        """The body, decompressed; raises where it is not what its Content-Encoding says or grows past `limit`."""
+        encoding = self.header(b"content-encoding").strip().lower()
+        if encoding in ("", "identity"):
+            return self.body
+        if encoding not in _WINDOW_BITS:
+            raise UnsupportedEncoding(f"content-encoding '{encoding}' is not one of gzip, deflate, identity")
+        inflate = zlib.decompressobj(_WINDOW_BITS[encoding])
+        try:
+            content = inflate.decompress(self.body, limit + 1)
+        except zlib.error as error:
+            raise InvalidRequest(f"the body is not {encoding}") from error
+        if len(content) > limit:
+            raise RequestTooLarge(f"the body is larger than {limit} bytes when decompressed")
+        if not inflate.eof or inflate.unused_data:
+            raise InvalidRequest(f"the body is not one whole {encoding} stream")
+        return content

@@ -1,0 +1,139 @@
+"""The Open Inference Protocol's routes."""
+
+from typing import Any
+
+from google.protobuf.json_format import MessageToDict
+
+from slipform_runtime.dataplane import DataPlane
+from slipform_runtime.errors import InferenceError
+from slipform_runtime.inference import InferResponse
+from slipform_runtime.protocol import v2_rest
+from slipform_runtime.rest.exchange import BINARY, JSON, Exchange
+from slipform_runtime.rest.routes import Route
+
+_HEADER_LENGTH = b"inference-header-content-length"
+
+
+class V2Routes:
+    """Each method answers one exchange, now or when the data plane calls back."""
+
+    def __init__(self, data_plane: DataPlane, request_limit_bytes: int) -> None:
+        self._plane = data_plane
+        self._limit = request_limit_bytes
+
+    def routes(self) -> list[Route]:
+        """All of them; a version is left out or named."""
+        table = [
+            (b"POST", "/infer", self.infer),
+            (b"GET", "", self.model_metadata),
+            (b"GET", "/ready", self.model_ready),
+            (b"GET", "/config", self.model_config),
+            (b"GET", "/stats", self.model_statistics),
+        ]
+        routes = [
+            Route(b"GET", "/v2", self.server_metadata),
+            Route(b"GET", "/v2/health/live", self.live),
+            Route(b"GET", "/v2/health/ready", self.ready),
+            Route(b"GET", "/v2/models/stats", self.all_statistics),
+        ]
+        for method, suffix, answer in table:
+            routes.append(Route(method, "/v2/models/{model}" + suffix, answer))
+            routes.append(Route(method, "/v2/models/{model}/versions/{version}" + suffix, answer))
+        return routes
+
+    def infer(self, exchange: Exchange, model: str, version: str = "") -> None:
+        """Tensors in, tensors out."""
+        served = self._plane.served(model, version)
+        try:
+            body = exchange.content(self._limit)
+            header = exchange.headers.get(_HEADER_LENGTH)
+            if header is None:
+                request, form = v2_rest.decode_request(body)
+            elif length := v2_rest.parse_header_length(header.decode("latin-1"), len(body)):
+                request, form = v2_rest.decode_request(body, length)
+            else:
+                request, form = v2_rest.decode_raw_request(body, served.inputs, served.batching.max_batch_size > 0)
+
+            def answer(response: InferResponse | InferenceError) -> None:
+                if isinstance(response, InferenceError):
+                    exchange.refuse(response)
+                    return
+                try:
+                    data, json_length = v2_rest.encode_response(response, request.id, form)
+                except InferenceError as unfit:
+                    exchange.refuse(unfit)
+                    return
+                if json_length is None:
+                    exchange.respond(200, data, JSON)
+                else:
+                    exchange.respond(200, data, BINARY, ((_HEADER_LENGTH, b"%d" % json_length),))
+
+            self._plane.infer(served, request, answer, exchange)
+        except InferenceError as error:
+            served.refused(error, exchange.arrived_at)
+            raise
+
+    def live(self, exchange: Exchange) -> None:
+        """The process answers."""
+        exchange.respond(200)
+
+    def ready(self, exchange: Exchange) -> None:
+        """Every model serves, and the server is not about to end."""
+        exchange.respond(200 if self._plane.ready else 503)
+
+    def model_ready(self, exchange: Exchange, model: str, version: str = "") -> None:
+        """This model serves."""
+        self._plane.served(model, version)
+        exchange.respond(200)
+
+    def server_metadata(self, exchange: Exchange) -> None:
+        """Who this is and what it can."""
+        exchange.respond_json(self._plane.server_metadata())
+
+    def model_metadata(self, exchange: Exchange, model: str, version: str = "") -> None:
+        """The model's tensors."""
+        exchange.respond_json(self._plane.model_metadata(model, version))
+
+    def model_config(self, exchange: Exchange, model: str, version: str = "") -> None:
+        """The model's config.pbtxt, completed."""
+        exchange.respond_json(config_as_json(self._plane.served(model, version).config))
+
+    def model_statistics(self, exchange: Exchange, model: str, version: str = "") -> None:
+        """What was counted for one model."""
+        exchange.respond_json(self._plane.statistics(model, version))
+
+    def all_statistics(self, exchange: Exchange) -> None:
+        """What was counted for every model."""
+        exchange.respond_json(self._plane.statistics())
+
+
+def config_as_json(config: Any) -> dict[str, Any]:
+    """A ModelConfig message as Triton's `/config` has it: int64 as numbers, and the defaults written out."""
+    known: dict[str, Any] = MessageToDict(
+        config, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
+    )
+    return {name: _numbers(value, name) for name, value in known.items()}
+
+
+def _numbers(value: Any, key: str = "") -> Any:
+    """Protobuf's JSON writes 64-bit integers as strings; Triton, and who reads its config, has numbers."""
+    if isinstance(value, dict):
+        return {name: _numbers(item, name) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_numbers(item, key) for item in value]
+    if isinstance(value, str) and key in _INT64 and value.lstrip("-").isdigit():
+        return int(value)
+    return value
+
+
+_INT64 = frozenset(
+    (
+        "dims",
+        "shape",
+        "versions",
+        "max_queue_delay_microseconds",
+        "default_timeout_microseconds",
+        "default_priority_level",
+        "priority_levels",
+    )
+)

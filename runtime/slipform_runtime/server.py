@@ -1,0 +1,132 @@
+"""The server's life: listen, load, serve, drain, end."""
+
+import asyncio
+import gc
+import socket
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from slipform_runtime.dataplane import DataPlane
+from slipform_runtime.logs import Level, log
+from slipform_runtime.metrics.statistics import DEFAULT_LATENCY_BUCKETS_MS
+from slipform_runtime.repository.repository import ModelRepository
+from slipform_runtime.rest.connection import Connections
+from slipform_runtime.rest.plain import PlainRoutes
+from slipform_runtime.rest.routes import Router
+from slipform_runtime.rest.v2 import V2Routes
+from slipform_runtime.settings import Settings
+
+_SWEEP_SECONDS = 1.0
+_BACKLOG = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line says. A port of 0 takes a free one."""
+
+    model_repository: Path
+    http_address: str = "0.0.0.0"  # noqa: S104 - a server in a container
+    http_port: int = 8000
+    grpc_port: int = 8001
+    metrics_port: int = 8002
+    model_control_mode: str = "none"
+    load_models: tuple[str, ...] = ()
+    settings: Settings = field(default_factory=Settings)
+
+
+class Server:
+    """One process that serves one model repository."""
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self._settings = options.settings
+        self._stop = asyncio.Event()
+        self.loaded = asyncio.Event()
+        self._listeners: list[asyncio.Server] = []
+        self._connections: list[Connections] = []
+        self.ports: dict[str, int] = {}
+
+    async def run(self) -> None:
+        """Serve until `stop`, then drain and return."""
+        log.level = Level[self._settings.log_level.upper()]
+        self._loop = asyncio.get_running_loop()
+        self._assemble()
+        await self._listen()
+        sweeper = asyncio.create_task(self._sweep())
+        await self._load()
+        self.loaded.set()
+        await self._stop.wait()
+        await self._drain()
+        sweeper.cancel()
+        await self.repository.close()
+        log.info("server_stopped")
+
+    def stop(self) -> None:
+        """Begin to end; asking again changes nothing."""
+        if not self._stop.is_set():
+            log.info("server_stopping", delay_seconds=self._settings.drain.delay_seconds)
+            self._stop.set()
+
+    def _assemble(self) -> None:
+        buckets = tuple(sorted({*DEFAULT_LATENCY_BUCKETS_MS, *self._settings.latency_buckets_ms}))
+        self.repository = ModelRepository(
+            self._options.model_repository, self._loop, buckets, self._settings.drain.timeout_seconds
+        )
+        self.data_plane = DataPlane(self.repository)
+        limit = self._settings.request_limit_bytes
+        self._plain = PlainRoutes(self.data_plane, self._settings.models, limit)
+        self._v2 = V2Routes(self.data_plane, limit)
+
+    async def _listen(self) -> None:
+        address = self._options.http_address
+        http = Router([*self._v2.routes(), *self._plain.routes()])
+        observation = Router(self._plain.observation_routes())
+        await self._listen_http("http_port", address, self._options.http_port, http)
+        await self._listen_http("metrics_port", address, self._options.metrics_port, observation)
+        log.info("server_listening", address=address, **self.ports)
+
+    async def _listen_http(self, name: str, address: str, port: int, router: Router) -> None:
+        connections = Connections(self._loop, router, self._settings.request_limit_bytes)
+        listener = await self._loop.create_server(
+            connections, address, port, backlog=_BACKLOG, reuse_address=True, family=socket.AF_UNSPEC
+        )
+        self._connections.append(connections)
+        self._listeners.append(listener)
+        self.ports[name] = listener.sockets[0].getsockname()[1]
+
+    async def _load(self) -> None:
+        for name in self._models_to_load():
+            await self.repository.load(name)
+        # What is loaded stays: the collector need not look at it again.
+        gc.collect()
+        gc.freeze()
+        if self.data_plane.ready:
+            log.info("server_ready", models=sorted(self.repository.models), **self.ports)
+        else:
+            log.error("server_not_ready", **self.data_plane.readiness())
+
+    def _models_to_load(self) -> list[str]:
+        on_disk = self.repository.names_on_disk()
+        if self._options.model_control_mode != "explicit" or "*" in self._options.load_models:
+            return on_disk
+        return list(self._options.load_models)
+
+    async def _drain(self) -> None:
+        # Not ready first: whoever sends requests here needs a moment to notice, and is served meanwhile.
+        self.data_plane.draining = True
+        await asyncio.sleep(self._settings.drain.delay_seconds)
+        for listener in self._listeners:
+            listener.close()
+        for connections in self._connections:
+            connections.close_idle()
+        waiting = asyncio.gather(*(connections.wait_closed() for connections in self._connections))
+        try:
+            await asyncio.wait_for(waiting, self._settings.drain.timeout_seconds)
+        except TimeoutError:
+            log.warning("drain_timeout", connections=sum(len(connections.open) for connections in self._connections))
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(_SWEEP_SECONDS)
+            for connections in self._connections:
+                connections.close_stalled()

@@ -1,0 +1,32 @@
+"""Real models, made here, and a real server in a thread of the test's process."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runtime_testing.serving import RunningServer
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """An empty model repository."""
+    folder = tmp_path / "models"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., RunningServer]]:
+    """Start servers; they end with the test."""
+    running: list[RunningServer] = []
+
+    def start(repository: Path, **options: Any) -> RunningServer:
+        server = RunningServer(repository, **options)
+        running.append(server)
+        return server
+
+    yield start
+    for server in running:
+        server.stop()
