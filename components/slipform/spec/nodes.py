@@ -55,6 +55,12 @@ class NodePool(Part):
         description="The machine image's family; absent: Bottlerocket, with NVIDIA's driver and device plugin for GPUs.",
         examples=["BOTTLEROCKET_x86_64_NVIDIA"],
     )
+    ami_version: Annotated[str, Field(pattern=r"^[0-9A-Za-z.-]{1,17}$")] | None = Field(
+        default=None,
+        description="The image's release, in the provisioner's words; absent: the newest. Karpenter then moves nodes "
+        "to each new one by itself, and a managed node group keeps that of its first day.",
+        examples=["v1.49.0"],
+    )
     disk: Memory = Field(default=Memory.parse("100Gi"), description="Size of the root volume.", examples=["200Gi"])
     labels: dict[LabelKey, LabelValue] = Field(
         default={},
@@ -75,6 +81,7 @@ class NodePool(Part):
                 "capacity",
                 "min_nodes",
                 "ami_type",
+                "ami_version",
                 "disk",
                 "zones",
             }

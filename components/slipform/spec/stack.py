@@ -51,10 +51,20 @@ class Aws(Part):
         )
     )
     subnets: Many[Annotated[str, Field(pattern=r"^subnet-[0-9a-f]{8,17}$")]] = Field(
-        default=(), description="Subnets of managed node groups.", examples=[["subnet-0a1b2c3d4e5f60718"]]
+        default=(),
+        description="Subnets of the nodes; absent, for Karpenter: those tagged karpenter.sh/discovery: <cluster_name>.",
+        examples=[["subnet-0a1b2c3d4e5f60718"]],
     )
     security_groups: Many[Annotated[str, Field(pattern=r"^sg-[0-9a-f]{8,17}$")]] = Field(
-        default=(), description="Security groups of Karpenter's nodes.", examples=[["sg-0a1b2c3d4e5f60718"]]
+        default=(),
+        description="Security groups of Karpenter's nodes; absent: those tagged karpenter.sh/discovery: <cluster_name>.",
+        examples=[["sg-0a1b2c3d4e5f60718"]],
+    )
+    karpenter_node_role: Annotated[str, Field(pattern=r"^[0-9A-Za-z_+=,.@-]{1,64}$")] | None = Field(
+        default=None,
+        description="The role of Karpenter's nodes, which the cluster lets in and Karpenter may pass on; "
+        "absent: KarpenterNodeRole-<cluster_name>, as Karpenter's own guide names it.",
+        examples=["KarpenterNodeRole-models-prod"],
     )
     permissions_boundary: Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:iam::[0-9]{12}:policy/.+$")] | None = Field(
         default=None,
