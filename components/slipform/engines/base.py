@@ -52,6 +52,12 @@ class Server:
     name: str
     models: tuple[ServedModel, ...]
     stack: StackConfig
+    texts: Mapping[str, str] = field(default_factory=dict)
+    """Files of the project that the specs name (``serving.handler``): their text by the path in the spec."""
+
+    @property
+    def specs(self) -> tuple[ModelSpec, ...]:
+        return tuple(model.spec for model in self.models)
 
     @property
     def spec(self) -> ModelSpec:
@@ -61,10 +67,14 @@ class Server:
 
 @dataclass(frozen=True)
 class Port:
-    """A port that the container listens on. ``name`` is one of http, grpc, metrics."""
+    """A port that the container listens on.
+
+    ``exposed`` is False for a port that only probes use: the Service and the NetworkPolicy leave it out.
+    """
 
     name: Literal["http", "grpc", "metrics"]
     number: int
+    exposed: bool = True
 
 
 @dataclass(frozen=True)
@@ -81,11 +91,21 @@ class Probe:
 
 
 @dataclass(frozen=True)
+class Probes:
+    """When a container has started, may be sent requests, and has to be started again."""
+
+    startup: Probe
+    readiness: Probe
+    liveness: Probe
+
+
+@dataclass(frozen=True)
 class Container:
     """The engine's container. Files go to ``/etc/slipform``, the fetched model repository to ``/models``.
 
-    ``drain_seconds`` is how long the engine itself takes to finish after SIGTERM; a sleep before it gives endpoints
-    the time to forget the pod. ``shared_memory`` is what the engine needs in /dev/shm where the spec says nothing.
+    ``drain_seconds`` is how long the engine itself takes to finish after SIGTERM; before it every pod sleeps, so that
+    endpoints forget it (``pre_stop`` is for what an engine needs in place of the sleep). ``shared_memory`` is what the
+    engine needs in /dev/shm where the spec says nothing.
     """
 
     image: str
@@ -102,7 +122,10 @@ class Container:
     drain_seconds: int = 30
     pre_stop: tuple[str, ...] = ()
     files: Mapping[str, str] = field(default_factory=dict)
-    """Text files by name: the manifest of the model repository (``repository.json``), ``<model>.config.pbtxt``, …"""
+    """Text files by name: the manifest of the model repository (``repository.json``), ``<model>.config.pbtxt``, …
+
+    Names are keys of a ConfigMap, so they hold no slash.
+    """
 
 
 @dataclass(frozen=True)

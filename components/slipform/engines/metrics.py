@@ -1,12 +1,14 @@
 """What an engine measures, as PromQL that rules, autoscalers, dashboards and analyses fill in.
 
-A query is a template with three holes: ``@matchers`` (label matchers without braces), ``@window`` (a range such as
-``5m``) and ``@by`` (labels to group by). The same text so serves an alert, a HorizontalPodAutoscaler through
-prometheus-adapter (whose own holes are ``<<.LabelMatchers>>`` and ``<<.GroupBy>>``) and a canary's analysis.
+A query is a template with four holes: ``@matchers`` (label matchers without braces), ``@window`` (a range such as
+``5m``), ``@by`` (labels to group by) and ``@instances`` (copies of the model that one replica executes). The same text
+so serves an alert, a HorizontalPodAutoscaler through prometheus-adapter (whose own holes are ``<<.LabelMatchers>>`` and
+``<<.GroupBy>>``) and a canary's analysis.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
@@ -19,10 +21,16 @@ class Measure:
 
     series: str
     query: str
+    of_replica: bool = False
+    """True where the series carry no model's label, so that matchers can only choose pods."""
 
-    def promql(self, matchers: str, *, window: str = "5m", by: str = "") -> str:
+    def promql(self, matchers: str, *, window: str = "5m", by: str = "", instances: int = 1) -> str:
         """The query for some labels; ``by`` empty means one number for all of them together."""
-        return self.query.replace("@matchers", matchers).replace("@window", window).replace("@by", by)
+        holes = {"@matchers": matchers, "@window": window, "@by": by, "@instances": str(instances)}
+        query = self.query
+        for hole, text in holes.items():
+            query = query.replace(hole, text)
+        return query
 
 
 @dataclass(frozen=True)
@@ -37,15 +45,33 @@ class Histogram:
     """True where the server is given further bounds, so that each of the spec's is a bucket."""
     extra_matchers: str = ""
     """Further label matchers, such as reporter="destination"."""
+    workload_label: str | None = None
+    """The label that names the Deployment, where the series carry no model's label but only that (a mesh's)."""
+
+    @property
+    def seconds_per_unit(self) -> float:
+        return {"us": 1e-6, "ms": 1e-3, "s": 1.0}[self.unit]
 
     def bound(self, latency: Duration) -> float:
         """A latency in the histogram's unit."""
         return latency.microseconds / {"us": 1, "ms": 1_000, "s": 1_000_000}[self.unit]
 
     def le(self, latency: Duration) -> str | None:
-        """The ``le`` label's text for a bound that is a bucket, else None."""
+        r"""The matcher that picks the bucket of a latency, such as ``le=~"100|100\\.0"``; None where there is none.
+
+        Prometheus 3 writes whole bounds with ``.0``, Prometheus 2 as the server wrote them, and large ones with an
+        exponent.
+        """
         bound = self.bound(latency)
-        return f"{bound:g}" if self.extensible or bound in self.buckets else None
+        if not self.extensible and bound not in self.buckets:
+            return None
+        if bound != int(bound):
+            return f'le="{bound}"'
+        spellings = [f"{bound:.0f}", f"{bound:.0f}.0"]
+        if bound >= 1e6:
+            mantissa, exponent = f"{bound:e}".split("e")
+            spellings.append(f"{mantissa.rstrip('0').rstrip('.')}e+{int(exponent):02d}")
+        return f'le=~"{"|".join(re.escape(text) for text in spellings)}"'.replace("\\", "\\\\")
 
     def nearest(self, latency: Duration) -> float:
         """The bucket's bound that is nearest to a latency."""
@@ -57,6 +83,7 @@ class NoHistogram:
     """Why an engine's latency is not known as a histogram, and so no rule can be made of it."""
 
     reason: str
+    remedy: str | None = None
 
 
 @dataclass(frozen=True)
@@ -65,6 +92,10 @@ class Metrics:
 
     ``requests`` and ``errors`` are per second; ``errors`` counts what is the server's fault. ``queue_length`` is the
     number of requests that wait; ``utilization`` the share (0 to 1) of time in which the instances execute.
+
+    The share needs to know how many instances a replica has (``sizes.instances_per_replica``). A query that serves many
+    models, as prometheus-adapter's does, leaves it at 1 and so counts the busy instances of a replica: its target is
+    the spec's share times the instances.
     """
 
     model_label: str
@@ -77,4 +108,6 @@ class Metrics:
     rejected: Measure | None = None
     """Requests per second that a full queue refused."""
     extra: tuple[tuple[str, Measure], ...] = ()
-    """Further quantities by name (cache_hit_ratio, load_failures, rollbacks, gpu_memory_ratio), where the engine has them."""
+    """Further quantities by name, where the engine has them: cache_hit_ratio, load_failures, rollbacks,
+    gpu_memory_ratio.
+    """

@@ -1,0 +1,94 @@
+"""Where a version's files are: as they were trained, or as they were built for the hardware that serves them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from ..spec.findings import SlipformError
+from ..spec.modelspec import ModelSpec
+from ..spec.stack import StackConfig
+from . import triton_releases
+from .base import Artifact
+from .formats import BACKENDS
+from .sizes import profiles
+
+KEY_LENGTH = 16
+"""Hexadecimal digits of a build's key: 64 bits, so that no two builds ever share one."""
+
+
+def served_artifact(spec: ModelSpec, version: int, stack: StackConfig) -> Artifact | None:
+    """The files that a server loads; None for an ensemble. Raises SlipformError where a build has nowhere to go."""
+    if spec.model.ensemble is not None:
+        return None
+    return built_artifact(spec, version, stack) if spec.build else source_artifact(spec, version)
+
+
+def source_artifact(spec: ModelSpec, version: int) -> Artifact:
+    """The version as it was trained; a digest is only ever that of its own version."""
+    assert spec.model.uri is not None, "an ensemble has no files"  # noqa: S101  (the types promise it)
+    assert spec.model.format is not None  # noqa: S101
+    uri, sha256 = spec.model.uri, spec.model.sha256 if version == spec.model.version else None
+    candidate = spec.rollout.candidate if spec.rollout else None
+    if candidate is not None and version == candidate.version != spec.model.version:
+        uri, sha256 = candidate.uri or uri, candidate.sha256
+    backend = BACKENDS.get(spec.model.format)
+    return Artifact(uri, backend.filename if backend else "", spec.model.format, sha256)
+
+
+def built_artifact(spec: ModelSpec, version: int, stack: StackConfig) -> Artifact:
+    """What the build makes of the version: ``<artifacts>/<name>/<key>/<version>/<file>``."""
+    if spec.build is None:
+        raise SlipformError(f"{spec.name} has no build")
+    if stack.artifacts is None:
+        raise SlipformError(f"{spec.name} is built, and the stack has no artifacts.uri to put the result in")
+    target = spec.build.target
+    uri = f"{stack.artifacts.uri}/{spec.name}/{build_key(spec, version, stack)}"
+    return Artifact(uri, BACKENDS[target].filename, target)
+
+
+def build_key(spec: ModelSpec, version: int, stack: StackConfig) -> str:
+    """A short name of everything that the result depends on: the same inputs have the same key in every release.
+
+    A gate that is changed makes another key, so that what serves has always passed the gates that the spec shows.
+    """
+    text = json.dumps(_ingredients(spec, version, stack), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:KEY_LENGTH]
+
+
+def _ingredients(spec: ModelSpec, version: int, stack: StackConfig) -> dict[str, Any]:
+    assert spec.build is not None  # noqa: S101
+    build, source = spec.build, source_artifact(spec, version)
+    ingredients: dict[str, Any] = {
+        "model": source.sha256 or f"{source.uri}/{version}",
+        "format": source.format,
+        "target": build.target,
+        "precision": build.precision,
+        "profiles": [
+            {axis: [size.min, size.opt, size.max] for axis, size in profile.items()} for profile in profiles(spec)
+        ],
+        "inputs": [[tensor.name, tensor.dtype, list(tensor.shape)] for tensor in spec.model.inputs],
+        "accept": build.accept.model_dump(exclude_none=True),
+    }
+    if build.calibration is not None:
+        ingredients["calibration"] = [build.calibration.uri, build.calibration.method]
+    if build.target == "tensorrt":
+        gpu = spec.serving.resources.accelerator
+        # An engine is tuned for one model of GPU: an L4 and an L40S share the architecture and not the best kernels.
+        ingredients["gpu"] = [gpu.kind, gpu.model.compute_capability] if gpu else []
+        ingredients["tensorrt"] = tensorrt(spec, stack)
+        ingredients["workspace"] = build.workspace.bytes
+    return ingredients
+
+
+def tensorrt(spec: ModelSpec, stack: StackConfig) -> str:
+    """The TensorRT that loads the engine, an engine of another being refused.
+
+    The version where it is known; else what stands for it: Triton's release, or the image that both builds and serves.
+    """
+    if spec.serving.engine == "triton":
+        release = stack.images.triton_release
+        return triton_releases.TENSORRT.get(release, f"triton-{release}")
+    image = spec.serving.image or stack.images.runtime_gpu or ""
+    return f"image-{image.rpartition('sha256:')[2][:12]}"

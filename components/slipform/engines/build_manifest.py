@@ -1,0 +1,69 @@
+"""``build.json``: what the build Job (``slipform-runtime build``) reads."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from ..spec.findings import SlipformError
+from ..spec.model import Tensor
+from ..spec.modelspec import ModelSpec
+from ..spec.stack import StackConfig
+from .artifact import build_key, built_artifact, source_artifact, tensorrt
+from .sizes import profiles
+
+MANIFEST = "build.json"
+
+
+def build_manifest(spec: ModelSpec, version: int, stack: StackConfig) -> str:
+    """The text for one version. Sizes are in bytes, absent values left out."""
+    build = spec.build
+    if build is None:
+        raise SlipformError(f"{spec.name} has no build")
+    source, result = source_artifact(spec, version), built_artifact(spec, version, stack)
+    manifest: dict[str, Any] = {
+        "name": spec.name,
+        "version": version,
+        "key": build_key(spec, version, stack),
+        "source": _without_none(uri=source.uri, sha256=source.sha256, format=source.format, filename=source.filename),
+        "output": {"uri": result.uri, "filename": result.filename},
+        "target": build.target,
+        "precision": build.precision,
+        "max_batch_size": spec.serving.batching.max_batch_size,
+        "profiles": [{axis: size.model_dump() for axis, size in profile.items()} for profile in profiles(spec)],
+        "inputs": [_tensor(tensor) for tensor in spec.model.inputs],
+        "outputs": [_tensor(tensor) for tensor in spec.model.outputs],
+        "accept": build.accept.model_dump(exclude_none=True),
+    }
+    if build.calibration is not None:
+        manifest["calibration"] = build.calibration.model_dump()
+    if build.target == "tensorrt":
+        gpu = spec.serving.resources.accelerator
+        manifest["tensorrt"] = _without_none(
+            version=_known_tensorrt(spec, stack),
+            workspace_bytes=build.workspace.bytes,
+            compute_capability=gpu.model.compute_capability if gpu else None,
+        )
+    return json.dumps(manifest, indent=2) + "\n"
+
+
+def build_image(spec: ModelSpec, stack: StackConfig) -> str | None:
+    """The stack's image that builds: with TensorRT where that is the target; None where the stack has none."""
+    images = stack.images
+    gpu = spec.build is not None and spec.build.target == "tensorrt"
+    image = images.runtime_gpu if gpu else images.runtime
+    return images.pulled(image) if image else None
+
+
+def _known_tensorrt(spec: ModelSpec, stack: StackConfig) -> str | None:
+    """The version that the build has to have, so that what it makes can be loaded; None where it isn't known."""
+    version = tensorrt(spec, stack)
+    return version if version[0].isdigit() else None
+
+
+def _tensor(tensor: Tensor) -> dict[str, Any]:
+    return {"name": tensor.name, "dtype": tensor.dtype, "shape": list(tensor.shape)}
+
+
+def _without_none(**values: object) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}

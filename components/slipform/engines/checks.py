@@ -1,0 +1,129 @@
+"""Checks that engines share: images, formats, builds, and latency that has to be measured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..spec.findings import Finding
+from ..spec.modelspec import ModelSpec
+from ..spec.stack import Image, StackConfig
+from .build_manifest import build_image
+from .formats import NEEDS_TENSORS, PROCESSORS_ONLY, served_format
+from .latency import bounds
+from .metrics import Histogram, NoHistogram
+
+EXPORTS = {
+    "pytorch": "export it: torch.onnx.export(model, inputs, 'model.onnx') and format: onnx",
+    "sklearn": "add build: {target: onnx}, or export it with skl2onnx and write format: onnx",
+    "xgboost": "add build: {target: onnx}, or export it with onnxmltools and write format: onnx",
+    "mlflow": "add build: {target: onnx}, or log the model's ONNX flavor and write format: onnx",
+    "tensorflow": "export it with tf2onnx and write format: onnx",
+    "torchscript": "export it: torch.onnx.export(model, inputs, 'model.onnx') and format: onnx",
+}
+"""How a model of each format becomes one that every engine serves."""
+
+
+def serves_the_format(spec: ModelSpec, title: str, formats: frozenset[str]) -> Iterator[Finding]:
+    """An engine serves what it has a backend for; a build makes something else of the model."""
+    served = served_format(spec)
+    if served is None or served in formats:
+        return
+    yield Finding(
+        f"{title} does not serve {served}",
+        path=("build", "target") if spec.build else ("model", "format"),
+        given=served,
+        allowed=", ".join(sorted(formats)),
+        remedy=EXPORTS.get(served, "choose another engine"),
+    )
+
+
+def names_its_tensors(spec: ModelSpec) -> Iterator[Finding]:
+    """Some formats don't carry the names and shapes of their tensors."""
+    if served_format(spec) not in NEEDS_TENSORS:
+        return
+    for side in ("inputs", "outputs"):
+        if not getattr(spec.model, side):
+            yield Finding(
+                f"a {spec.model.format} file does not say what its {side} are",
+                path=("model",),
+                remedy=f"add {side}: [{{name: {side.upper()[:-1]}__0, dtype: FP32, shape: [...]}}]",
+            )
+
+
+def uses_its_accelerator(spec: ModelSpec) -> Iterator[Finding]:
+    """Some backends run on processors only."""
+    gpu = spec.serving.resources.accelerator
+    if gpu is not None and served_format(spec) in PROCESSORS_ONLY:
+        yield Finding(
+            f"{served_format(spec)} runs on processors: the accelerator is paid for and not used",
+            path=("serving", "resources", "accelerator"),
+            severity="warning",
+            given=str(gpu),
+            remedy="remove it, or write build.target: tensorrt",
+        )
+
+
+def has_images(spec: ModelSpec, stack: StackConfig, title: str, image: Image | None, field: str) -> Iterator[Finding]:
+    """The engine's image, and the runtime's, which fetches the model for every engine; of a stack that has none, how
+    one comes to be."""
+    if image is None and spec.serving.image is None:
+        yield _no_image(f"the stack has no image of {title}", ("serving", "engine"), field)
+    if stack.images.runtime is None and field != "runtime":
+        yield _no_image(
+            "the stack has no runtime image, which fetches the model for every engine", ("serving", "engine"), "runtime"
+        )
+
+
+def can_build(spec: ModelSpec, stack: StackConfig) -> Iterator[Finding]:
+    """A build needs an image that builds and somewhere to put the result."""
+    if spec.build is None:
+        return
+    if build_image(spec, stack) is None:
+        field = "runtime_gpu" if spec.build.target == "tensorrt" else "runtime"
+        yield _no_image(f"the stack has no image that builds {spec.build.target}", ("build", "target"), field)
+    if stack.artifacts is None:
+        yield Finding(
+            "the stack says nowhere to put what is built",
+            path=("build",),
+            remedy="add slipform:artifacts: {uri: s3://BUCKET/PREFIX} to the stack's config",
+        )
+
+
+def measures_latency(spec: ModelSpec, latency: Histogram | NoHistogram) -> Iterator[Finding]:
+    """What is promised or scaled on has to be measured; an objective's bound has to be a bucket's."""
+    for path, bound in bounds(spec):
+        if isinstance(latency, NoHistogram):
+            yield Finding(
+                f"nothing measures the latency: {latency.reason}", path=path, given=str(bound), remedy=latency.remedy
+            )
+        elif path[0] == "slo" and latency.le(bound) is None:
+            unit = latency.unit
+            yield Finding(
+                f"{bound} is no bucket of {latency.metric}, so requests within it can't be counted",
+                path=path,
+                given=str(bound),
+                allowed=", ".join(f"{bucket:g}{unit}" for bucket in latency.buckets),
+                remedy=f"write {latency.nearest(bound):g}{unit}",
+            )
+
+
+_BUILDS = {
+    "runtime": ("slipform-runtime", "cpu"),
+    "runtime_gpu": ("slipform-runtime-gpu", "gpu"),
+}
+
+
+def _no_image(message: str, path: tuple[str, ...], field: str) -> Finding:
+    """Images are named by digest in the stack's config; ours are built from ``runtime/``, others are pulled."""
+    if field in _BUILDS:
+        name, target = _BUILDS[field]
+        image = f"REGISTRY/{name}"
+        commands = f"docker buildx build -t {image} --target {target} runtime/ --push; "
+    else:
+        image, commands = "nvcr.io/nvidia/tritonserver:26.08-py3", ""
+    return Finding(
+        message,
+        path=path,
+        allowed=f"an image by digest in slipform:images: {{{field}: {image.partition(':')[0]}@sha256:…}}",
+        remedy=f"{commands}docker buildx imagetools inspect {image} prints its digest",
+    )

@@ -1,0 +1,109 @@
+"""The bundled runtime, ``slipform-runtime``: batched inference with ONNX Runtime or TensorRT, and FastAPI's routes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+from ..spec.findings import Finding, SlipformError
+from ..spec.modelspec import ModelSpec
+from ..spec.stack import StackConfig
+from . import checks, fastapi_metrics, latency
+from .base import Container, Engine, Server
+from .config_pbtxt import config_pbtxt
+from .metrics import Metrics
+from .openinference import ports, probes
+from .repository import MANIFEST, config_file, manifest
+from .sizes import on_gpu
+
+CONFIG = "runtime.json"
+FOLDER = "/etc/slipform"
+
+
+class FastAPI(Engine):
+    """Serves the same model repository and the same ``config.pbtxt`` as Triton does."""
+
+    name: ClassVar[str] = "fastapi"
+    title: ClassVar[str] = "slipform-runtime"
+    formats: ClassVar[frozenset[str]] = frozenset({"onnx", "tensorrt", "openvino"})
+
+    def problems(self, spec: ModelSpec, stack: StackConfig | None) -> Iterator[Finding]:
+        yield from checks.serves_the_format(spec, "the bundled runtime", self.formats)
+        yield from checks.uses_its_accelerator(spec)
+        if stack is not None:
+            title = "the bundled runtime for GPUs" if on_gpu(spec) else "the bundled runtime"
+            field = "runtime_gpu" if on_gpu(spec) else "runtime"
+            yield from checks.has_images(spec, stack, title, _image(spec, stack), field)
+            yield from checks.can_build(spec, stack)
+            yield from checks.measures_latency(spec, self.metrics(stack).latency)
+
+    def workload(self, server: Server) -> Container:
+        spec, stack = server.spec, server.stack
+        image = spec.serving.image or _image(spec, stack)
+        if image is None:
+            raise SlipformError("the stack has no image of the bundled runtime: slipform:images.runtime")
+        health = probes(server)
+        return Container(
+            image=stack.images.pulled(image),
+            command=("slipform-runtime",),
+            args=("serve", "--model-repository=/models", f"--config={FOLDER}/{CONFIG}"),
+            ports=ports(spec),
+            startup=health.startup,
+            readiness=health.readiness,
+            liveness=health.liveness,
+            env=spec.serving.env,
+            drain_seconds=spec.serving.drain_timeout.whole_seconds(),
+            files={MANIFEST: manifest(server.models), CONFIG: _config(server), **_model_files(server)},
+        )
+
+    def metrics(self, stack: StackConfig) -> Metrics:
+        return fastapi_metrics.metrics()
+
+
+def _image(spec: ModelSpec, stack: StackConfig) -> str | None:
+    return stack.images.runtime_gpu if on_gpu(spec) else stack.images.runtime
+
+
+def _config(server: Server) -> str:
+    """``runtime.json``; the runtime refuses fields that it doesn't know."""
+    serving = server.spec.serving
+    config: dict[str, Any] = {
+        "log_level": "info",
+        # No delay of its own: the pod sleeps before SIGTERM, and endpoints have forgotten it by then.
+        "drain": {"delay_seconds": 0, "timeout_seconds": serving.drain_timeout.seconds},
+        "latency_buckets_ms": list(latency.milliseconds(server.specs)),
+        "request_limit_bytes": serving.request_limit.bytes,
+    }
+    if serving.cache is not None:
+        config["cache"] = {"size_bytes": serving.cache.size.bytes}
+        if serving.cache.ttl is not None:
+            config["cache"]["ttl_seconds"] = serving.cache.ttl.seconds
+    models = {spec.name: settings for spec in server.specs if (settings := _model_settings(spec))}
+    if models:
+        config["models"] = models
+    return json.dumps(config, indent=2) + "\n"
+
+
+def _model_settings(spec: ModelSpec) -> dict[str, Any]:
+    settings: dict[str, Any] = {}
+    labels = {output.name: list(output.labels) for output in spec.model.outputs if output.labels}
+    if labels:
+        settings["labels"] = labels
+    if spec.serving.handler is not None:
+        settings["handler"] = f"{FOLDER}/{_handler_file(spec)}"
+    return settings
+
+
+def _model_files(server: Server) -> dict[str, str]:
+    files = {config_file(model.name): config_pbtxt(model) for model in server.models}
+    for spec in server.specs:
+        if spec.serving.handler is not None:
+            if spec.serving.handler not in server.texts:
+                raise SlipformError(f"{spec.name}: the text of {spec.serving.handler} is not given to its server")
+            files[_handler_file(spec)] = server.texts[spec.serving.handler]
+    return files
+
+
+def _handler_file(spec: ModelSpec) -> str:
+    return f"{spec.name}.handler.py"

@@ -1,0 +1,165 @@
+"""NVIDIA Triton Inference Server, in the image that its makers publish."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+from ..spec.findings import Finding, SlipformError
+from ..spec.modelspec import ModelSpec
+from ..spec.stack import StackConfig
+from . import checks, latency, triton_metrics, triton_releases
+from .base import Container, Engine, Server
+from .config_pbtxt import config_pbtxt
+from .formats import served_format
+from .metrics import Metrics
+from .openinference import ports, probes
+from .repository import MANIFEST, config_file, manifest
+from .sizes import on_gpu
+from .triton_releases import since
+
+MAX_HTTP_LIMIT = 2**31 - 1
+"""``--http-max-input-size`` is an int."""
+
+
+class Triton(Engine):
+    """Serves a model repository that an init container fetched; loads everything in it before it opens its ports."""
+
+    name: ClassVar[str] = "triton"
+    title: ClassVar[str] = "NVIDIA Triton Inference Server"
+    formats: ClassVar[frozenset[str]] = frozenset({"onnx", "torchscript", "tensorflow", "tensorrt", "openvino"})
+
+    def problems(self, spec: ModelSpec, stack: StackConfig | None) -> Iterator[Finding]:
+        yield from checks.serves_the_format(spec, "Triton", self.formats)
+        yield from checks.names_its_tensors(spec)
+        yield from checks.uses_its_accelerator(spec)
+        yield from _has_no_such_thing(spec)
+        if stack is not None:
+            yield from checks.has_images(spec, stack, "Triton", stack.images.triton, "triton")
+            yield from checks.can_build(spec, stack)
+            yield from _release_problems(spec, stack.images.triton_release)
+            yield from checks.measures_latency(spec, self.metrics(stack).latency)
+
+    def workload(self, server: Server) -> Container:
+        spec, stack = server.spec, server.stack
+        image = spec.serving.image or stack.images.triton
+        if image is None:
+            raise SlipformError("the stack has no image of Triton: slipform:images.triton")
+        health = probes(server)
+        return Container(
+            image=stack.images.pulled(image),
+            # The image's entrypoint prepares the GPU's libraries and then executes what it is given.
+            command=(),
+            args=("tritonserver", *_arguments(server)),
+            ports=ports(spec),
+            startup=health.startup,
+            readiness=health.readiness,
+            liveness=health.liveness,
+            env=spec.serving.env,
+            drain_seconds=spec.serving.drain_timeout.whole_seconds(),
+            files=_files(server),
+        )
+
+    def metrics(self, stack: StackConfig) -> Metrics:
+        return triton_metrics.metrics(stack)
+
+
+def _arguments(server: Server) -> Iterator[str]:
+    spec, release = server.spec, server.stack.images.triton_release
+    serving = spec.serving
+    yield "--model-repository=/models"
+    yield "--model-control-mode=none"
+    yield "--strict-readiness=true"
+    # Open in any case, since the kubelet probes by it: gRPC's health service knows the server, not its models.
+    yield "--http-port=8000"
+    yield "--grpc-port=8001" if "grpc" in serving.protocols else "--allow-grpc=false"
+    yield "--metrics-port=8002"
+    if not on_gpu(spec):
+        yield "--allow-gpu-metrics=false"
+    if since(release, triton_releases.HISTOGRAM):
+        yield "--metrics-config=histogram_latencies=true"
+    if since(release, triton_releases.HTTP_LIMIT):
+        yield f"--http-max-input-size={serving.request_limit.bytes}"
+    if serving.cache is not None:
+        yield f"--cache-config=local,size={serving.cache.size.bytes}"
+    yield f"--exit-timeout-secs={serving.drain_timeout.whole_seconds()}"
+    yield "--log-format=ISO8601"
+
+
+def _files(server: Server) -> dict[str, str]:
+    buckets: tuple[float, ...] = ()
+    if since(server.stack.images.triton_release, triton_releases.HISTOGRAM):
+        buckets = tuple(sorted({*triton_metrics.LATENCY_BUCKETS_MS, *latency.milliseconds(server.specs)}))
+    configs = {config_file(model.name): config_pbtxt(model, buckets) for model in server.models}
+    return {MANIFEST: manifest(server.models), **configs}
+
+
+def _has_no_such_thing(spec: ModelSpec) -> Iterator[Finding]:
+    """What the bundled runtime does and Triton does not."""
+    serving = spec.serving
+    if serving.cache is not None and serving.cache.ttl is not None:
+        yield Finding(
+            "Triton's cache has only a size: an answer is kept until others need its place",
+            path=("serving", "cache", "ttl"),
+            given=str(serving.cache.ttl),
+            remedy="remove ttl, or write engine: fastapi",
+        )
+    if serving.handler is not None:
+        yield Finding(
+            "Triton has no plain routes for a handler to be around",
+            path=("serving", "handler"),
+            given=serving.handler,
+            remedy="write engine: fastapi, or put pre- and postprocessing in the model or an ensemble",
+        )
+    for index, output in enumerate(spec.model.outputs):
+        if output.labels:
+            yield Finding(
+                "Triton answers with numbers: labels are for the bundled runtime's plain routes",
+                path=("model", "outputs", index, "labels"),
+                severity="warning",
+                remedy="write engine: fastapi, or let clients know the labels",
+            )
+    if serving.request_limit.bytes > MAX_HTTP_LIMIT:
+        yield Finding(
+            "more than Triton reads over HTTP",
+            path=("serving", "request_limit"),
+            given=str(serving.request_limit),
+            allowed="less than 2Gi",
+            remedy="send such inputs over gRPC in parts, or by reference",
+        )
+
+
+def _release_problems(spec: ModelSpec, release: str) -> Iterator[Finding]:
+    """What depends on the release in the stack's image."""
+    where = "slipform:images.triton and triton_release"
+    if not since(release, triton_releases.OLDEST):
+        yield Finding(
+            f"Triton {release} does not say why requests fail, so no error rate can be made of its metrics",
+            path=("serving", "engine"),
+            allowed=f"{triton_releases.OLDEST} or later",
+            remedy=f"take a newer image ({where})",
+        )
+    if served_format(spec) == "tensorflow" and since(release, triton_releases.WITHOUT_TENSORFLOW):
+        yield Finding(
+            f"Triton {release} has no TensorFlow backend: it is gone from {triton_releases.WITHOUT_TENSORFLOW} on",
+            path=("model", "format"),
+            given="tensorflow",
+            allowed="onnx, torchscript",
+            remedy=checks.EXPORTS["tensorflow"],
+        )
+    if spec.build and spec.build.target == "tensorrt" and release not in triton_releases.TENSORRT:
+        yield Finding(
+            f"the TensorRT of Triton {release} is not known here, so the build can't check that it has the same",
+            path=("build", "target"),
+            severity="warning",
+            given=f"Triton {release}",
+            remedy="build runtime_gpu on the TensorRT that NVIDIA's support matrix names for this release",
+        )
+    if not since(release, triton_releases.HTTP_LIMIT) and "request_limit" in spec.serving.model_fields_set:
+        yield Finding(
+            f"Triton {release} has no limit on the size of a request",
+            path=("serving", "request_limit"),
+            severity="warning",
+            given=str(spec.serving.request_limit),
+            remedy=f"take Triton {triton_releases.HTTP_LIMIT} or later ({where})",
+        )
