@@ -112,6 +112,16 @@ def load(
     return Project(root, stack_name, stack, tuple(loaded), found)
 
 
+def read_specs(root: Path, files: Sequence[Path], stack_name: str | None = None) -> tuple[ModelSpec, ...]:
+    """Some specs by themselves, with a stack's differences where it is named. Raises InvalidSpec."""
+    findings = _Findings()
+    loaded = [one for file in files if (one := _spec(root, file, stack_name, None, findings)) is not None]
+    _across(loaded, findings)
+    if errors(findings.found):
+        raise InvalidSpec(in_order(findings.found))
+    return tuple(one.spec for one in loaded)
+
+
 def check(root: Path, files: Sequence[Path], stack_name: str | None = None) -> tuple[Finding, ...]:
     """What is wrong with some spec files: by themselves, in each stack that they name, or in one stack as a whole."""
     if stack_name is not None:

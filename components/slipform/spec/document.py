@@ -110,6 +110,8 @@ class _Reader:
                 "check the indentation, and aliases that hold themselves",
                 node,
             )
+        if node.tag not in _PLAIN_TAGS:
+            raise self._stop(f"a tag, {node.tag}", "a spec holds plain data only", node)
         self.result.values[path] = self._place(node)
         if isinstance(node, yaml.MappingNode):
             return dict(self._pairs(node, path))
@@ -142,8 +144,6 @@ class _Reader:
 
     def _scalar(self, node: Any) -> Any:
         text = str(node.value)
-        if node.tag not in _PLAIN_TAGS:
-            raise self._stop(f"a tag, {node.tag}", "a spec holds plain data only", node)
         if node.style in ("'", '"', "|", ">"):
             return text
         for pattern, convert in _CORE_SCHEMA:
@@ -159,7 +159,8 @@ class _Reader:
 
 
 _PLAIN_TAGS = {
-    f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null", "timestamp", "value", "merge")
+    f"tag:yaml.org,2002:{name}"
+    for name in ("map", "seq", "str", "int", "float", "bool", "null", "timestamp", "value", "merge")
 }
 _CORE_SCHEMA: tuple[tuple[str, Any], ...] = (
     (r"null|Null|NULL|~|", lambda text: None),

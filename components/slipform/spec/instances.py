@@ -30,7 +30,7 @@ class Instance:
     max_pods: int
     """Pods that the VPC CNI has addresses for, without prefix delegation."""
     accelerator: str | None = None
-    """A kind of ``units.GPU_MODELS``; of others maker and name (amd-radeon-pro-v520); None for a part of a GPU (g6f)."""
+    """A kind of ``units.GPU_MODELS``; of others maker and name (amd-radeon-pro-v520); None for a part of a GPU."""
     accelerator_count: int = 0
 
     @property

@@ -57,7 +57,7 @@ class Aws(Part):
     )
     security_groups: Many[Annotated[str, Field(pattern=r"^sg-[0-9a-f]{8,17}$")]] = Field(
         default=(),
-        description="Security groups of Karpenter's nodes; absent: those tagged karpenter.sh/discovery: <cluster_name>.",
+        description="Security groups of Karpenter's nodes; absent: those with the tag that its subnets have.",
         examples=[["sg-0a1b2c3d4e5f60718"]],
     )
     karpenter_node_role: Annotated[str, Field(pattern=r"^[0-9A-Za-z_+=,.@-]{1,64}$")] | None = Field(

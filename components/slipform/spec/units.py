@@ -143,10 +143,9 @@ class Memory(Written):
         return cls(int(total))
 
     def __str__(self) -> str:
-        for unit in ("Ti", "Gi", "Mi", "Ki", "T", "G", "M", "k"):
-            if self.bytes % _BYTES[unit] == 0:
-                return f"{self.bytes // _BYTES[unit]}{unit}"
-        return str(self.bytes)
+        whole = [(self.bytes // size, unit) for unit, size in _BYTES.items() if self.bytes % size == 0]
+        count, unit = min(whole)
+        return f"{count}{unit}"
 
 
 @dataclass(frozen=True, order=True)

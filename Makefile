@@ -1,0 +1,61 @@
+# make demo           a plan on screen, then a live prediction from the same spec
+# make test           lint, types and tests
+# make test-cluster   the tests that need a control plane (built or found first)
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: help setup demo test lint format schema constraints test-cluster tools clean
+
+help:
+	@sed -n 's/^# \(make .*\)/\1/p' $(MAKEFILE_LIST)
+
+setup: $(READY)
+
+# Hashes pin what is installed; the two packages of this repository are then added as they lie here.
+$(READY): constraints.txt pyproject.toml runtime/pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or later is needed: make PYTHON=python3.12"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing what is pinned in constraints.txt …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r constraints.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e runtime -e .
+	@touch $@
+
+demo: $(READY)
+	@$(BIN)/python tools/demo.py
+
+test: lint $(READY)
+	$(BIN)/python -m pytest -m "not cluster"
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/slipform schema --check
+	$(BIN)/slipform validate
+	$(BIN)/python tools/instance_types.py --check
+	$(BIN)/python model_specs/train/iris.py --check
+
+format: $(READY)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+schema: $(READY)
+	$(BIN)/slipform schema
+
+tools: $(READY)
+	$(BIN)/python -m tests.cluster.tools
+
+test-cluster: tools
+	$(BIN)/python -m pytest tests/cluster -m cluster
+
+# One file for Python 3.11 to 3.13 on every system, with hashes and no address.
+constraints: $(READY)
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
+		--no-emit-index-url --no-emit-find-links --upgrade \
+		--extra aws --group dev --output-file constraints.txt pyproject.toml runtime/pyproject.toml
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

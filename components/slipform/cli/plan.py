@@ -1,0 +1,105 @@
+"""``slipform plan``"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .where import Specs, Stack, chosen_stack
+
+if TYPE_CHECKING:
+    from ..plan import Graph
+
+
+class View(StrEnum):
+    tree = "tree"
+    json = "json"
+    markdown = "markdown"
+    html = "html"
+
+
+class Per(StrEnum):
+    model = "model"
+    resource = "resource"
+
+
+def plan(
+    specs: Specs = None,
+    stack: Stack = None,
+    format: Annotated[View, typer.Option("--format", help="How to show it.")] = View.tree,
+    render: Annotated[
+        Path | None, typer.Option("--render", metavar="DIR", help="Write the Kubernetes manifests to this folder.")
+    ] = None,
+    per: Annotated[Per, typer.Option("--per", help="One manifest file per model, or per resource.")] = Per.model,
+    explain: Annotated[
+        str | None,
+        typer.Option("--explain", metavar="FIELD", help="Say what a field is, its value, and where that comes from."),
+    ] = None,
+) -> None:
+    """Show everything that the specs become in a stack. Needs no Pulumi CLI, cluster, account or network.
+
+    Runs the same program as `pulumi up`, and shows what it registers.
+
+    Examples:
+
+      slipform plan -s prod
+
+      slipform plan model_specs/iris.yaml -s dev --render manifests/
+
+      slipform plan -s prod --explain scaling.max_replicas
+    """
+    from ..project import find_root, load
+    from .report import print_findings
+    from .where import spec_files
+
+    root = find_root(Path.cwd())
+    name = chosen_stack(root, stack)
+    files = spec_files(root, specs) if specs else None
+    project = load(root, name, only=files)
+    if explain is not None:
+        from .explain import explain as print_explanation
+
+        print_explanation(project, explain)
+        return
+    if project.warnings:
+        print_findings(project.warnings)
+    graph = _run(root, name, files)
+    _show(graph, format)
+    if render is not None:
+        _render(graph, render, per)
+
+
+def _run(root: Path, stack: str, files: Sequence[Path] | None) -> Graph:
+    from rich.console import Console
+
+    from ..plan import run
+
+    with Console(stderr=True).status(f"planning {stack} …"):
+        return run(root, stack, only=files)
+
+
+def _show(graph: Graph, view: View) -> None:
+    from ..plan import to_html, to_json, to_markdown, tree
+
+    if view is View.tree:
+        from rich.console import Console
+
+        tree(graph, Console())
+    else:
+        write = {View.json: to_json, View.markdown: to_markdown, View.html: to_html}[view]
+        typer.echo(write(graph).rstrip("\n"))
+
+
+def _render(graph: Graph, directory: Path, per: Per) -> None:
+    from ..plan import render
+
+    rendered = render(graph, directory, per=per.value)
+    for resource, reason in rendered.left_out:
+        typer.echo(f"not rendered: {resource.name} {reason}", err=True)
+    for resource in rendered.unfinished:
+        typer.echo(f"not complete: {resource.name} has a value that is known after apply", err=True)
+    typer.echo(f"rendered {directory}", err=True)

@@ -1,0 +1,44 @@
+"""``slipform validate``"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .report import Format, print_findings
+from .where import Specs, Stack, spec_files
+
+
+def validate(
+    specs: Specs = None,
+    stack: Stack = None,
+    format: Annotated[Format, typer.Option("--format", help="How to say what was found.")] = Format.text,
+) -> None:
+    """Check specs, all mistakes at once: file, line, what is allowed, what to do.
+
+    With -s, against a stack too: its node pools, its images, what its cluster has.
+
+    Examples:
+
+      slipform validate
+
+      slipform validate model_specs/iris.yaml -s prod
+
+      slipform validate --format github
+    """
+    from ..project import check, find_root
+    from ..spec.findings import SlipformError, errors
+
+    try:
+        root = find_root(Path.cwd())
+    except SlipformError:
+        if not specs or stack:
+            raise
+        root = Path.cwd()
+    files = spec_files(root, specs) if specs or not stack else []
+    findings = check(root, files, stack)
+    print_findings(findings, format, checked=len(files) or None)
+    if errors(findings):
+        raise typer.Exit(2)

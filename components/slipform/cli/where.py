@@ -1,0 +1,58 @@
+"""Which project, which stack, which files a command is about; and their completion in the shell."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..spec.findings import SlipformError
+
+
+def stack_names(incomplete: str = "") -> Iterable[str]:
+    """For completion: the stacks of the project around here."""
+    from ..project import find_root, stack_files
+
+    try:
+        return [name for name in stack_files(find_root(Path.cwd())) if name.startswith(incomplete)]
+    except SlipformError:
+        return []
+
+
+Stack = Annotated[
+    str | None,
+    typer.Option("--stack", "-s", help="The stack; absent: $SLIPFORM_STACK, or the only one.",
+                 autocompletion=stack_names),  # fmt: skip
+]
+Specs = Annotated[
+    list[Path] | None,
+    typer.Argument(help="Spec files or folders of them; absent: those of the stack, or model_specs/.", metavar="[SPECS]..."),
+]
+
+
+def chosen_stack(root: Path, given: str | None) -> str:
+    """The stack that was given, or the one that needs no saying."""
+    from ..project import stack_files
+
+    known = stack_files(root)
+    name = given or os.environ.get("SLIPFORM_STACK")
+    if name is None and len(known) == 1:
+        name = next(iter(known))
+    if name is None:
+        names = ", ".join(known) or "none: there is no Pulumi.<stack>.yaml"
+        raise SlipformError(f"which stack? Choose one with -s STACK; the stacks here: {names}")
+    return name
+
+
+def spec_files(root: Path, given: Sequence[Path] | None) -> list[Path]:
+    """The files that were given, folders opened; absent, those in model_specs/. Raises where there is none."""
+    files: list[Path] = []
+    for path in given or [root / "model_specs"]:
+        found = sorted(file for file in path.glob("*.yaml") if not file.name.startswith(".")) if path.is_dir() else [path]
+        if not found:
+            raise SlipformError(f"no *.yaml in {path}; name a spec, or a folder with specs")
+        files += found
+    return [file.absolute() for file in files]

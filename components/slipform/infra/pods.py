@@ -1,0 +1,241 @@
+"""The pod of a server's container, as typed Kubernetes arguments: pure, so that it is read and tested apart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pulumi
+from pulumi_kubernetes import core, meta
+
+from ..engines.base import Container, Probe, Server
+from ..spec.serving import Resources
+from ..spec.units import Memory
+from .placement import GPU_RESOURCE, Placement
+from .platform import TRACK_LABEL, VERSION_LABEL, Platform, selector
+
+GRACE = 5
+"""Seconds that a pod has beyond what it was promised, before it is killed."""
+CONFIG = "/etc/slipform"
+"""The engine's files, from a ConfigMap."""
+MODELS = "/models"
+"""The model repository, filled by the fetching container."""
+PROJECT = "/project"
+"""Models that lie in the project itself, under the paths that their specs name."""
+
+
+@dataclass(frozen=True)
+class PodInputs:
+    """What a pod needs beside its container: names of objects that other components make."""
+
+    track: str
+    config_map: pulumi.Input[str]
+    service_account: pulumi.Input[str]
+    placement: Placement
+    project_files: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
+    """ConfigMaps with models of the project, by the path of the version's folder."""
+
+
+def pod_template(
+    platform: Platform, server: Server, container: Container, inputs: PodInputs
+) -> core.v1.PodTemplateSpecArgs:
+    """The pod: fetches its models, then serves them, as nobody in particular and with a root that can't be written."""
+    spec = server.spec
+    labels = platform.labels(server.name, spec, "server") | pod_labels(server, inputs.track)
+    return core.v1.PodTemplateSpecArgs(
+        metadata=meta.v1.ObjectMetaArgs(labels=labels, annotations=_annotations(platform, container)),
+        spec=core.v1.PodSpecArgs(
+            service_account_name=inputs.service_account,
+            automount_service_account_token=False,
+            enable_service_links=False,
+            termination_grace_period_seconds=container.pre_stop_seconds + container.drain_seconds + GRACE,
+            security_context=core.v1.PodSecurityContextArgs(
+                run_as_non_root=True,
+                run_as_user=container.user,
+                run_as_group=container.user,
+                fs_group=container.user,
+                seccomp_profile=core.v1.SeccompProfileArgs(type="RuntimeDefault"),
+            ),
+            image_pull_secrets=[core.v1.LocalObjectReferenceArgs(name=s) for s in platform.stack.images.pull_secrets],
+            node_selector=inputs.placement.node_selector or None,
+            tolerations=_tolerations(inputs.placement),
+            topology_spread_constraints=_spread(server, inputs.track),
+            init_containers=[_fetch(platform, server, inputs)],
+            containers=[_server(server, container)],
+            volumes=_volumes(spec.serving.resources, container, inputs),
+        ),
+    )
+
+
+def pod_labels(server: Server, track: str) -> dict[str, str]:
+    """The labels that find the pods of one track, and the version that they serve."""
+    return {**selector(server.name, track), VERSION_LABEL: str(server.models[0].version)}
+
+
+def _annotations(platform: Platform, container: Container) -> dict[str, str] | None:
+    if platform.stack.lacks("istio"):
+        return None
+    metrics = next((port.number for port in container.ports if port.name == "metrics"), None)
+    # Prometheus scrapes without a mesh certificate; and a server must not accept before its proxy can answer.
+    return {
+        "proxy.istio.io/config": '{"holdApplicationUntilProxyStarts": true}',
+        **({"traffic.sidecar.istio.io/excludeInboundPorts": str(metrics)} if metrics else {}),
+    }
+
+
+def _fetch(platform: Platform, server: Server, inputs: PodInputs) -> core.v1.ContainerArgs:
+    """Fills the model repository; ends well at once where a restarted pod has it already."""
+    credentials = next((m.spec.model.credentials for m in server.models if m.spec.model.credentials), None)
+    secret = credentials.secret if credentials else None
+    image = platform.stack.images.runtime
+    assert image is not None, "review lets no stack without a runtime image pass"  # noqa: S101
+    return core.v1.ContainerArgs(
+        name="fetch",
+        image=platform.stack.images.pulled(image),
+        command=["slipform-runtime"],
+        args=["fetch", f"--manifest={CONFIG}/repository.json", f"--to={MODELS}"],
+        working_dir=PROJECT if inputs.project_files else None,
+        env_from=[core.v1.EnvFromSourceArgs(secret_ref=core.v1.SecretEnvSourceArgs(name=secret))] if secret else None,
+        resources=core.v1.ResourceRequirementsArgs(
+            requests={"cpu": "250m", "memory": "256Mi"}, limits={"memory": "256Mi"}
+        ),
+        security_context=_locked_down(),
+        volume_mounts=[
+            _mount("config", CONFIG, read_only=True),
+            _mount("models", MODELS),
+            _mount("tmp", "/tmp"),  # noqa: S108
+            *(
+                _mount(_project_volume(index), f"{PROJECT}/{path}", read_only=True)
+                for index, path in enumerate(sorted(inputs.project_files))
+            ),
+        ],
+    )
+
+
+def _server(server: Server, container: Container) -> core.v1.ContainerArgs:
+    resources = server.spec.serving.resources
+    shared = resources.shared_memory or container.shared_memory
+    return core.v1.ContainerArgs(
+        name="server",
+        image=container.image,
+        command=list(container.command) or None,
+        args=list(container.args) or None,
+        env=[core.v1.EnvVarArgs(name=name, value=value) for name, value in sorted(container.env.items())] or None,
+        ports=[core.v1.ContainerPortArgs(name=port.name, container_port=port.number) for port in container.ports],
+        resources=_resources(resources),
+        startup_probe=_probe(container.startup),
+        readiness_probe=_probe(container.readiness),
+        liveness_probe=_probe(container.liveness),
+        lifecycle=_lifecycle(container),
+        security_context=_locked_down(),
+        volume_mounts=[
+            _mount("config", CONFIG, read_only=True),
+            _mount("models", MODELS, read_only=True),
+            *(_mount(_writable_volume(path), path) for path in container.writable),
+            *([_mount("shm", "/dev/shm")] if shared else []),  # noqa: S108
+        ],
+    )
+
+
+def _resources(resources: Resources) -> core.v1.ResourceRequirementsArgs:
+    """Memory and accelerators as limits too; processors only where the spec says so."""
+    gpus = {GPU_RESOURCE: str(resources.accelerator.count)} if resources.accelerator else {}
+    cpu_limit = {"cpu": str(resources.cpu_limit)} if resources.cpu_limit else {}
+    return core.v1.ResourceRequirementsArgs(
+        requests={"cpu": str(resources.cpu), "memory": str(resources.memory), **gpus},
+        limits={"memory": str(resources.memory), **cpu_limit, **gpus},
+    )
+
+
+def _lifecycle(container: Container) -> core.v1.LifecycleArgs | None:
+    """What happens before the server is told to stop; a wait is Kubernetes' own, which needs no shell in the image."""
+    if container.pre_stop:
+        handler = core.v1.LifecycleHandlerArgs(exec_=core.v1.ExecActionArgs(command=list(container.pre_stop)))
+    elif container.pre_stop_seconds:
+        handler = core.v1.LifecycleHandlerArgs(sleep=core.v1.SleepActionArgs(seconds=container.pre_stop_seconds))
+    else:
+        return None
+    return core.v1.LifecycleArgs(pre_stop=handler)
+
+
+def _probe(probe: Probe) -> core.v1.ProbeArgs:
+    action: dict[str, object] = {}
+    if probe.command:
+        action["exec_"] = core.v1.ExecActionArgs(command=list(probe.command))
+    elif probe.grpc:
+        raise ValueError("a gRPC probe names its port by number, which the container's port gives")
+    elif probe.path:
+        action["http_get"] = core.v1.HTTPGetActionArgs(path=probe.path, port=probe.port)
+    else:
+        action["tcp_socket"] = core.v1.TCPSocketActionArgs(port=probe.port)
+    return core.v1.ProbeArgs(
+        **action,  # type: ignore[arg-type]
+        period_seconds=probe.period_seconds,
+        timeout_seconds=probe.timeout_seconds,
+        failure_threshold=probe.failure_threshold,
+    )
+
+
+def _locked_down() -> core.v1.SecurityContextArgs:
+    return core.v1.SecurityContextArgs(
+        allow_privilege_escalation=False,
+        read_only_root_filesystem=True,
+        capabilities=core.v1.CapabilitiesArgs(drop=["ALL"]),
+    )
+
+
+def _spread(server: Server, track: str) -> list[core.v1.TopologySpreadConstraintArgs]:
+    """Over zones, then over nodes: as even as the machines allow, never in the way of a pod."""
+    return [
+        core.v1.TopologySpreadConstraintArgs(
+            max_skew=1,
+            topology_key=key,
+            when_unsatisfiable="ScheduleAnyway",
+            label_selector=meta.v1.LabelSelectorArgs(match_labels=selector(server.name, track)),
+            match_label_keys=["pod-template-hash"],
+        )
+        for key in ("topology.kubernetes.io/zone", "kubernetes.io/hostname")
+    ]
+
+
+def _tolerations(placement: Placement) -> Sequence[core.v1.TolerationArgs] | None:
+    return [
+        core.v1.TolerationArgs(key=t.key, operator=t.operator, value=t.value, effect=t.effect)
+        for t in placement.tolerations
+    ] or None
+
+
+def _volumes(resources: Resources, container: Container, inputs: PodInputs) -> list[core.v1.VolumeArgs]:
+    shared = resources.shared_memory or container.shared_memory
+    config = core.v1.ConfigMapVolumeSourceArgs(name=inputs.config_map)
+    writable = {_writable_volume(path) for path in container.writable} | {"tmp"}
+    return [
+        core.v1.VolumeArgs(name="config", config_map=config),
+        core.v1.VolumeArgs(name="models", empty_dir=core.v1.EmptyDirVolumeSourceArgs()),
+        *(core.v1.VolumeArgs(name=name, empty_dir=core.v1.EmptyDirVolumeSourceArgs()) for name in sorted(writable)),
+        *([_memory_volume("shm", shared)] if shared else []),
+        *(
+            core.v1.VolumeArgs(
+                name=_project_volume(index), config_map=core.v1.ConfigMapVolumeSourceArgs(name=inputs.project_files[path])
+            )
+            for index, path in enumerate(sorted(inputs.project_files))
+        ),
+    ]
+
+
+def _memory_volume(name: str, size: Memory) -> core.v1.VolumeArgs:
+    source = core.v1.EmptyDirVolumeSourceArgs(medium="Memory", size_limit=str(size))
+    return core.v1.VolumeArgs(name=name, empty_dir=source)
+
+
+def _mount(name: str, path: str, *, read_only: bool | None = None) -> core.v1.VolumeMountArgs:
+    return core.v1.VolumeMountArgs(name=name, mount_path=path, read_only=read_only)
+
+
+def _writable_volume(path: str) -> str:
+    """A volume's name for a path: ``/opt/mlserver/.cache`` is opt-mlserver-cache."""
+    return "-".join(part.strip(".").replace("_", "-").lower() for part in path.split("/") if part.strip("."))
+
+
+def _project_volume(index: int) -> str:
+    return f"project-{index}"
