@@ -43,6 +43,30 @@ class DataPlane:
         """The version that answers; raises NotFound or Unavailable."""
         return self.repository.get(model, version)
 
+    def model_ready(self, model: str, version: str = "") -> bool:
+        """Whether this model, or this version of it, answers."""
+        try:
+            self.served(model, version)
+        except Unavailable:
+            return False
+        return True
+
+    def index(self, *, ready_only: bool = False) -> list[dict[str, str]]:
+        """The repository extension's index: each version that is loaded or failed, and models that are neither."""
+        rows = []
+        for name in sorted({*self.repository.names_on_disk(), *self.repository.models}):
+            model = self.repository.models.get(name)
+            if model is None:
+                rows.append({"name": name, "version": "", "state": "", "reason": ""})
+                continue
+            for version in sorted(model.versions):
+                rows.append({"name": name, "version": str(version), "state": "READY", "reason": ""})
+            for failed, reason in sorted(model.failures.items()):
+                rows.append({"name": name, "version": failed, "state": "UNAVAILABLE", "reason": reason})
+            if model.loading and not model.versions:
+                rows.append({"name": name, "version": "", "state": "LOADING", "reason": ""})
+        return [row for row in rows if not ready_only or row["state"] == "READY"]
+
     def infer(self, served: ModelVersion, request: InferRequest, answer: Answer, caller: Caller) -> None:
         """Run the request; `answer` is called once unless the caller goes away. Raises where refused at once."""
         job = served.infer(request, answer, caller.arrived_at)

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from slipform_runtime.dataplane import DataPlane
+from slipform_runtime.grpc.connection import GrpcConnections
+from slipform_runtime.grpc.service import InferenceService
 from slipform_runtime.logs import Level, log
 from slipform_runtime.metrics.statistics import DEFAULT_LATENCY_BUCKETS_MS
 from slipform_runtime.repository.repository import ModelRepository
@@ -43,7 +45,7 @@ class Server:
         self._stop = asyncio.Event()
         self.loaded = asyncio.Event()
         self._listeners: list[asyncio.Server] = []
-        self._connections: list[Connections] = []
+        self._connections: list[Connections | GrpcConnections] = []
         self.ports: dict[str, int] = {}
 
     async def run(self) -> None:
@@ -83,10 +85,14 @@ class Server:
         observation = Router(self._plain.observation_routes())
         await self._listen_http("http_port", address, self._options.http_port, http)
         await self._listen_http("metrics_port", address, self._options.metrics_port, observation)
+        grpc = GrpcConnections(self._loop, InferenceService(self.data_plane).find, self._settings.request_limit_bytes)
+        await self._listen_on("grpc_port", address, self._options.grpc_port, grpc)
         log.info("server_listening", address=address, **self.ports)
 
     async def _listen_http(self, name: str, address: str, port: int, router: Router) -> None:
-        connections = Connections(self._loop, router, self._settings.request_limit_bytes)
+        await self._listen_on(name, address, port, Connections(self._loop, router, self._settings.request_limit_bytes))
+
+    async def _listen_on(self, name: str, address: str, port: int, connections: Connections | GrpcConnections) -> None:
         listener = await self._loop.create_server(
             connections, address, port, backlog=_BACKLOG, reuse_address=True, family=socket.AF_UNSPEC
         )

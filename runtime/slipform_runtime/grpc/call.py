@@ -1,0 +1,158 @@
+"""One call, as a method sees it: the messages come by `on_message`, and it answers when it likes."""
+
+from collections.abc import Callable
+from math import inf
+from typing import Any, Protocol
+
+from slipform_runtime.errors import GrpcStatus, InferenceError, InvalidRequest
+from slipform_runtime.grpc import wire
+from slipform_runtime.http2.headers import Headers
+
+
+class Responder(Protocol):
+    """What sends answers: the connection."""
+
+    def respond(self, stream_id: int, head: bytes, body: bytes, trailers: bytes) -> None: ...
+    def respond_head(self, stream_id: int, head: bytes, *, ends: bool = False) -> None: ...
+    def respond_data(self, stream_id: int, data: bytes) -> None: ...
+    def respond_end(self, stream_id: int, trailers: bytes) -> None: ...
+
+
+class Call:
+    """A call that is not answered yet. `deadline` is in seconds of the monotonic clock."""
+
+    __slots__ = (
+        "_head_sent",
+        "_messages",
+        "_method",
+        "_reader",
+        "_responder",
+        "arrived_at",
+        "deadline",
+        "ended",
+        "headers",
+        "on_disconnect",
+        "stream_id",
+    )
+
+    def __init__(
+        self, stream_id: int, headers: Headers, method: "Method", responder: Responder, arrived_at: float, limit: int
+    ) -> None:
+        self.stream_id = stream_id
+        self.headers = headers
+        self.arrived_at = arrived_at
+        timeout = wire.timeout_seconds(headers)
+        self.deadline = inf if timeout is None else arrived_at + timeout
+        self.on_disconnect: Callable[[], None] | None = None
+        self.ended = False
+        self._method = method
+        self._responder = responder
+        self._reader = wire.MessageReader(headers, limit)
+        self._messages = 0
+        self._head_sent = False
+
+    def receive(self, data: bytes, ended: bool) -> None:
+        """Bytes of the request."""
+        try:
+            for message in self._reader.feed(data) if data else ():
+                self._messages += 1
+                if self._messages > 1 and not self._method.streams:
+                    raise InvalidRequest("a unary call has one message")
+                self._method.on_message(self, message)
+            if ended:
+                if not self._reader.complete:
+                    raise InvalidRequest("the request ends within a message")
+                if not self._messages and not self._method.streams:
+                    raise InvalidRequest("a unary call has one message, this has none")
+                self._method.on_end(self)
+        except InferenceError as error:
+            self.fail(error)
+
+    def answer(self, message: bytes) -> None:
+        """The answer of a unary call."""
+        if not self.ended:
+            self.ended = True
+            self.on_disconnect = None
+            self._responder.respond(self.stream_id, wire.RESPONSE_HEAD, wire.frame_message(message), wire.OK_TRAILERS)
+
+    def send(self, message: bytes) -> None:
+        """One answer of a streaming call."""
+        if not self.ended:
+            if not self._head_sent:
+                self._head_sent = True
+                self._responder.respond_head(self.stream_id, wire.RESPONSE_HEAD)
+            self._responder.respond_data(self.stream_id, wire.frame_message(message))
+
+    def end(self) -> None:
+        """The end of a streaming call."""
+        if not self.ended:
+            if not self._head_sent:
+                self._responder.respond_head(self.stream_id, wire.RESPONSE_HEAD)
+            self.ended = True
+            self._responder.respond_end(self.stream_id, wire.OK_TRAILERS)
+
+    def fail(self, error: InferenceError) -> None:
+        """Answer with an error; what is still running for the call is cancelled."""
+        if self.ended:
+            return
+        self.ended = True
+        status, message = wire.status_of(error)
+        if self._head_sent:
+            self._responder.respond_end(self.stream_id, wire.end_trailers(status, message))
+        else:
+            self._responder.respond_head(self.stream_id, wire.error_trailers(status, message), ends=True)
+        self.cancel()
+
+    def cancel(self) -> None:
+        """The caller has gone."""
+        self.ended = True
+        if self.on_disconnect is not None:
+            on_disconnect, self.on_disconnect = self.on_disconnect, None
+            on_disconnect()
+
+
+class Method:
+    """A method of the service: `streams` is whether it takes and gives any number of messages."""
+
+    streams = False
+
+    def on_message(self, call: Call, message: bytes) -> None:
+        """A whole request message. InferenceErrors that it raises end the call."""
+        raise NotImplementedError
+
+    def on_end(self, call: Call) -> None:
+        """The caller sends no more."""
+
+
+class Unary(Method):
+    """A method that answers at once, by a function of the request's message."""
+
+    def __init__(self, request: Any, answer: Callable[[Any], Any]) -> None:
+        self._request = request
+        self._answer = answer
+
+    def on_message(self, call: Call, message: bytes) -> None:
+        """Answer."""
+        from slipform_runtime.protocol.v2_grpc import parse
+
+        call.answer(self._answer(parse(self._request, message)).SerializeToString())
+
+
+class UnknownMethod(Method):
+    """What is not in the service."""
+
+    streams = True
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def on_message(self, call: Call, message: bytes) -> None:
+        """Refuse."""
+        error = InferenceError(f"there is no method {self._path}")
+        error.grpc_status = GrpcStatus.UNIMPLEMENTED
+        raise error
+
+    def on_end(self, call: Call) -> None:
+        """Refuse a call without messages too."""
+        if not call.ended:
+            self.on_message(call, b"")

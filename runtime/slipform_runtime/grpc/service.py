@@ -1,0 +1,169 @@
+"""`inference.GRPCInferenceService`: each method translates for the data plane."""
+
+from time import monotonic
+from typing import Any
+
+from slipform_runtime import protos
+from slipform_runtime.dataplane import DataPlane
+from slipform_runtime.errors import InferenceError
+from slipform_runtime.grpc.call import Call, Method, Unary, UnknownMethod
+from slipform_runtime.inference import InferResponse
+from slipform_runtime.protocol import v2_grpc
+
+_SERVICE = b"/inference.GRPCInferenceService/"
+
+
+class InferenceService:
+    """Finds methods by the path of a call."""
+
+    def __init__(self, data_plane: DataPlane) -> None:
+        self._plane = data_plane
+        unary = {
+            "ServerLive": self._server_live,
+            "ServerReady": self._server_ready,
+            "ModelReady": self._model_ready,
+            "ServerMetadata": self._server_metadata,
+            "ModelMetadata": self._model_metadata,
+            "ModelConfig": self._model_config,
+            "ModelStatistics": self._model_statistics,
+            "RepositoryIndex": self._repository_index,
+        }
+        self._methods: dict[bytes, Method] = {
+            _SERVICE + name.encode(): Unary(protos.message(f"{name}Request"), answer) for name, answer in unary.items()
+        }
+        self._methods[_SERVICE + b"ModelInfer"] = _ModelInfer(data_plane)
+        self._methods[_SERVICE + b"ModelStreamInfer"] = _ModelStreamInfer(data_plane)
+
+    def find(self, path: bytes) -> Method:
+        """The method at this path; one that refuses where there is none."""
+        return self._methods.get(path) or UnknownMethod(path[:100].decode("ascii", "replace"))
+
+    def _server_live(self, request: Any) -> Any:
+        return protos.message("ServerLiveResponse")(live=True)
+
+    def _server_ready(self, request: Any) -> Any:
+        return protos.message("ServerReadyResponse")(ready=self._plane.ready)
+
+    def _model_ready(self, request: Any) -> Any:
+        return protos.message("ModelReadyResponse")(ready=self._plane.model_ready(request.name, request.version))
+
+    def _server_metadata(self, request: Any) -> Any:
+        return protos.message("ServerMetadataResponse")(**self._plane.server_metadata())
+
+    def _model_metadata(self, request: Any) -> Any:
+        return protos.message("ModelMetadataResponse")(**self._plane.model_metadata(request.name, request.version))
+
+    def _model_config(self, request: Any) -> Any:
+        return protos.message("ModelConfigResponse")(config=self._plane.served(request.name, request.version).config)
+
+    def _model_statistics(self, request: Any) -> Any:
+        return protos.message("ModelStatisticsResponse")(**self._plane.statistics(request.name, request.version))
+
+    def _repository_index(self, request: Any) -> Any:
+        return protos.message("RepositoryIndexResponse")(models=self._plane.index(ready_only=request.ready))
+
+
+class _ModelInfer(Method):
+    """One request, one answer."""
+
+    def __init__(self, data_plane: DataPlane) -> None:
+        self._plane = data_plane
+
+    def on_message(self, call: Call, message: bytes) -> None:
+        """Run it."""
+        given = v2_grpc.parse_infer(message)
+        served = self._plane.served(given.model_name, given.model_version)
+        try:
+            request = v2_grpc.to_request(given)
+            request.deadline = call.deadline
+
+            def answer(response: InferResponse | InferenceError) -> None:
+                if isinstance(response, InferenceError):
+                    call.on_disconnect = None
+                    call.fail(response)
+                else:
+                    call.answer(v2_grpc.to_message(response, request.id).SerializeToString())
+
+            self._plane.infer(served, request, answer, call)
+        except InferenceError as error:
+            served.refused(error, call.arrived_at)
+            raise
+
+
+class _ModelStreamInfer(Method):
+    """Any number of requests; each has its answer or its error, in the order of their ends."""
+
+    streams = True
+
+    def __init__(self, data_plane: DataPlane) -> None:
+        self._plane = data_plane
+        self._response = protos.message("ModelStreamInferResponse")
+        self._open: dict[Call, _OpenRequests] = {}
+
+    def on_message(self, call: Call, message: bytes) -> None:
+        """Run it; an error is an answer, and the stream goes on."""
+        if call not in self._open:
+            state = self._open[call] = _OpenRequests()
+            call.on_disconnect = lambda: self._abandon(call)
+        else:
+            state = self._open[call]
+        part = _Part(monotonic())
+        try:
+            given = v2_grpc.parse_infer(message)
+            served = self._plane.served(given.model_name, given.model_version)
+            request = v2_grpc.to_request(given)
+            request.deadline = call.deadline
+
+            def answer(response: InferResponse | InferenceError) -> None:
+                state.parts.discard(part)
+                if isinstance(response, InferenceError):
+                    call.send(self._error(response, request.id))
+                else:
+                    infer = v2_grpc.to_message(response, request.id)
+                    call.send(self._response(infer_response=infer).SerializeToString())
+                self._end_if_done(call, state)
+
+            state.parts.add(part)
+            self._plane.infer(served, request, answer, part)
+        except InferenceError as error:
+            state.parts.discard(part)
+            call.send(self._error(error, ""))
+
+    def on_end(self, call: Call) -> None:
+        """End when the last answer is sent."""
+        state = self._open.setdefault(call, _OpenRequests())
+        state.ended = True
+        self._end_if_done(call, state)
+
+    def _end_if_done(self, call: Call, state: "_OpenRequests") -> None:
+        if state.ended and not state.parts:
+            self._open.pop(call, None)
+            call.end()
+
+    def _abandon(self, call: Call) -> None:
+        state = self._open.pop(call, None)
+        for part in list(state.parts) if state else ():
+            if part.on_disconnect is not None:
+                part.on_disconnect()
+
+    def _error(self, error: InferenceError, request_id: str) -> bytes:
+        message = self._response(error_message=str(error))
+        message.infer_response.id = request_id
+        data: bytes = message.SerializeToString()
+        return data
+
+
+class _OpenRequests:
+    """What a stream waits for."""
+
+    def __init__(self) -> None:
+        self.parts: set[_Part] = set()
+        self.ended = False
+
+
+class _Part:
+    """One request of a stream, as the data plane's caller."""
+
+    def __init__(self, arrived_at: float) -> None:
+        self.arrived_at = arrived_at
+        self.on_disconnect: Any = None

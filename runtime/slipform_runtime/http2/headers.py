@@ -1,0 +1,146 @@
+"""Header fields: decoding with bounds, the rules for a request's fields (RFC 9113, section 8), encoding.
+
+Decoding in Python is the dearest part of a small request, and clients send the same block again and again. A block
+that changes nothing in the dynamic table always means the same for as long as the table stays as it is; so its
+meaning is remembered until the table changes.
+
+The encoder never indexes: our few blocks are constants, and the client's table size need not concern us.
+"""
+
+from typing import Any
+
+from hpack import Decoder, HPACKError, OversizedHeaderListError
+from hpack.table import HeaderTable
+
+from slipform_runtime.http2.frames import ErrorCode, Http2Error, StreamError
+
+MAX_HEADER_LIST_BYTES = 32 * 1024
+_REMEMBERED_BLOCKS = 64
+
+_PSEUDO = frozenset((b":method", b":scheme", b":path", b":authority"))
+_CONNECTION_SPECIFIC = frozenset(
+    (b"connection", b"proxy-connection", b"keep-alive", b"transfer-encoding", b"upgrade")
+)  # section 8.2.2
+
+Headers = dict[bytes, bytes]
+
+
+class _Table(HeaderTable):
+    """The dynamic table, which counts its changes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.changes = 0
+
+    def add(self, name: bytes, value: bytes) -> None:
+        self.changes += 1
+        super().add(name, value)
+
+    @property
+    def maxsize(self) -> int:
+        return super().maxsize
+
+    @maxsize.setter
+    def maxsize(self, size: int) -> None:
+        self.changes += 1
+        HeaderTable.maxsize.__set__(self, size)  # type: ignore[attr-defined]  # super() sets no properties
+
+
+class HeaderDecoder:
+    """The decoding context of one connection."""
+
+    def __init__(self) -> None:
+        self._decoder: Any = Decoder(max_header_list_size=MAX_HEADER_LIST_BYTES)
+        self._table = self._decoder.header_table = _Table()
+        self._known: dict[bytes, list[tuple[bytes, bytes]]] = {}
+
+    def decode(self, block: bytes) -> list[tuple[bytes, bytes]]:
+        """The fields of a whole header block; raises Http2Error, after which the connection cannot go on."""
+        known = self._known.get(block)
+        if known is not None:
+            return known
+        before = self._table.changes
+        try:
+            fields = [(bytes(name), bytes(value)) for name, value in self._decoder.decode(block, raw=True)]
+        except OversizedHeaderListError as error:
+            raise Http2Error(ErrorCode.ENHANCE_YOUR_CALM, "the header list is too large") from error
+        except (HPACKError, ValueError, IndexError) as error:
+            raise Http2Error(ErrorCode.COMPRESSION_ERROR, "the header block is no HPACK") from error
+        if self._table.changes != before:
+            self._known.clear()
+        elif len(self._known) < _REMEMBERED_BLOCKS:
+            self._known[block] = fields
+        return fields
+
+
+def request_headers(stream_id: int, fields: list[tuple[bytes, bytes]]) -> Headers:
+    """The fields of a request by name, repeated ones joined; raises StreamError where section 8 forbids them."""
+    headers: Headers = {}
+    regular = False
+    for name, value in fields:
+        if name[:1] == b":":
+            if regular:
+                raise _malformed(stream_id, "a pseudo-header field follows a regular one")
+            if name not in _PSEUDO:
+                raise _malformed(stream_id, "there is no such pseudo-header field in a request")
+            if name in headers:
+                raise _malformed(stream_id, "a pseudo-header field is given twice")
+            headers[name] = value
+            continue
+        regular = True
+        _check_field(stream_id, name, value)
+        headers[name] = headers[name] + b"," + value if name in headers else value
+    for required in (b":method", b":scheme", b":path"):
+        if not headers.get(required):
+            raise _malformed(stream_id, f"{required.decode()} is missing or empty")
+    return headers
+
+
+def check_trailers(stream_id: int, fields: list[tuple[bytes, bytes]]) -> None:
+    """Trailers have regular fields only (section 8.1)."""
+    for name, value in fields:
+        if name[:1] == b":":
+            raise _malformed(stream_id, "trailers have a pseudo-header field")
+        _check_field(stream_id, name, value)
+
+
+def content_length(stream_id: int, headers: Headers) -> int | None:
+    """The declared length of the body."""
+    value = headers.get(b"content-length")
+    if value is None:
+        return None
+    if not value.isdigit() or len(value) > 18:
+        raise _malformed(stream_id, "content-length is not a number")
+    return int(value)
+
+
+def block(*fields: tuple[bytes, bytes]) -> bytes:
+    """A header block of literals without indexing (RFC 7541, section 6.2.2)."""
+    return b"".join(b"\0" + _string(name) + _string(value) for name, value in fields)
+
+
+def _string(value: bytes) -> bytes:
+    length = len(value)
+    if length < 127:
+        return bytes((length,)) + value
+    prefix = bytearray((127,))
+    length -= 127
+    while length >= 128:
+        prefix.append(length % 128 + 128)
+        length //= 128
+    prefix.append(length)
+    return bytes(prefix) + value
+
+
+def _check_field(stream_id: int, name: bytes, value: bytes) -> None:
+    # Section 8.2.1: names are lower-case tokens, values have no control that splits lines.
+    if not name or name != name.lower() or any(byte <= 0x20 or byte >= 0x7F or byte == 0x3A for byte in name):
+        raise _malformed(stream_id, "a field's name is not a lower-case token")
+    if b"\0" in value or b"\r" in value or b"\n" in value:
+        raise _malformed(stream_id, "a field's value has a line break")
+    if name in _CONNECTION_SPECIFIC or (name == b"te" and value != b"trailers"):
+        raise _malformed(stream_id, "a field is about the connection")
+
+
+def _malformed(stream_id: int, reason: str) -> StreamError:
+    return StreamError(stream_id, ErrorCode.PROTOCOL_ERROR, reason)
