@@ -9,7 +9,6 @@ from typing import Any
 from ..spec.findings import SlipformError
 from ..spec.modelspec import ModelSpec
 from ..spec.stack import StackConfig
-from . import triton_releases
 from .base import Artifact
 from .formats import BACKENDS
 from .sizes import profiles
@@ -77,18 +76,18 @@ def _ingredients(spec: ModelSpec, version: int, stack: StackConfig) -> dict[str,
         gpu = spec.serving.resources.accelerator
         # An engine is tuned for one model of GPU: an L4 and an L40S share the architecture and not the best kernels.
         ingredients["gpu"] = [gpu.kind, gpu.model.compute_capability] if gpu else []
-        ingredients["tensorrt"] = tensorrt(spec, stack)
+        ingredients["loader"] = loader(spec, stack)
         ingredients["workspace"] = build.workspace.bytes
     return ingredients
 
 
-def tensorrt(spec: ModelSpec, stack: StackConfig) -> str:
-    """The TensorRT that loads the engine, an engine of another being refused.
+def loader(spec: ModelSpec, stack: StackConfig) -> str:
+    """What loads the engine: TensorRT refuses one that another version of it has built, down to the last number.
 
-    The version where it is known; else what stands for it: Triton's release, or the image that both builds and serves.
+    No release of Triton says in public which TensorRT is in its image, and each has exactly one: so the release stands
+    for it, and the bundled runtime's image, which both builds and serves, for its own.
     """
     if spec.serving.engine == "triton":
-        release = stack.images.triton_release
-        return triton_releases.TENSORRT.get(release, f"triton-{release}")
+        return f"triton-{stack.images.triton_release}"
     image = spec.serving.image or stack.images.runtime_gpu or ""
     return f"image-{image.rpartition('sha256:')[2][:12]}"

@@ -9,7 +9,7 @@ from ..spec.findings import SlipformError
 from ..spec.model import Tensor
 from ..spec.modelspec import ModelSpec
 from ..spec.stack import StackConfig
-from .artifact import build_key, built_artifact, source_artifact, tensorrt
+from .artifact import build_key, built_artifact, loader, source_artifact
 from .sizes import profiles
 
 MANIFEST = "build.json"
@@ -40,7 +40,7 @@ def build_manifest(spec: ModelSpec, version: int, stack: StackConfig) -> str:
     if build.target == "tensorrt":
         gpu = spec.serving.resources.accelerator
         manifest["tensorrt"] = _without_none(
-            version=_known_tensorrt(spec, stack),
+            loader=loader(spec, stack),
             workspace_bytes=build.workspace.bytes,
             compute_capability=gpu.model.compute_capability if gpu else None,
         )
@@ -53,12 +53,6 @@ def build_image(spec: ModelSpec, stack: StackConfig) -> str | None:
     gpu = spec.build is not None and spec.build.target == "tensorrt"
     image = images.runtime_gpu if gpu else images.runtime
     return images.pulled(image) if image else None
-
-
-def _known_tensorrt(spec: ModelSpec, stack: StackConfig) -> str | None:
-    """The version that the build has to have, so that what it makes can be loaded; None where it isn't known."""
-    version = tensorrt(spec, stack)
-    return version if version[0].isdigit() else None
 
 
 def _tensor(tensor: Tensor) -> dict[str, Any]:

@@ -17,14 +17,18 @@ _DTYPES = {"BYTES": "TYPE_STRING"}
 """Triton's name of an element type where it is not the protocol's with TYPE_ before it."""
 
 
-def config_pbtxt(model: ServedModel, latency_buckets_ms: Sequence[float] = ()) -> str:
-    """The file's text. ``latency_buckets_ms`` are the bounds of Triton's latency histogram, if it has one."""
+def config_pbtxt(model: ServedModel, latency_buckets_ms: Sequence[float] = (), *, reshape: bool = True) -> str:
+    """The file's text.
+
+    ``latency_buckets_ms`` are the bounds of Triton's latency histogram, if it has one. ``reshape`` is for Triton, which
+    takes no tensor without axes: one number a row is [1] on the wire and [] in the model. The bundled runtime does.
+    """
     from google.protobuf import text_format
 
-    return str(text_format.MessageToString(model_config(model, latency_buckets_ms)))
+    return str(text_format.MessageToString(model_config(model, latency_buckets_ms, reshape=reshape)))
 
 
-def model_config(model: ServedModel, latency_buckets_ms: Sequence[float] = ()) -> Any:
+def model_config(model: ServedModel, latency_buckets_ms: Sequence[float] = (), *, reshape: bool = True) -> Any:
     """The same as Triton's ``ModelConfig`` message."""
     # Imported here, since it takes a quarter of a second that `slipform validate` need not wait for.
     from tritonclient.grpc.model_config_pb2 import ModelConfig
@@ -32,8 +36,8 @@ def model_config(model: ServedModel, latency_buckets_ms: Sequence[float] = ()) -
     spec = model.spec
     config = ModelConfig(name=model.name, max_batch_size=spec.serving.batching.max_batch_size)
     config.version_policy.specific.versions.append(model.version)
-    _tensors(config.input, spec.model.inputs, spec)
-    _tensors(config.output, spec.model.outputs, spec)
+    _tensors(config.input, spec.model.inputs, reshape)
+    _tensors(config.output, spec.model.outputs, reshape)
     if spec.serving.cache is not None:
         config.response_cache.enable = True
     if spec.model.ensemble is not None:
@@ -59,12 +63,11 @@ def _backend(config: Any, format: str) -> None:
     config.default_model_filename = backend.filename
 
 
-def _tensors(entries: Any, tensors: Iterable[Tensor], spec: ModelSpec) -> None:
+def _tensors(entries: Any, tensors: Iterable[Tensor], reshape: bool) -> None:
     for tensor in tensors:
         entry = entries.add(name=tensor.name, data_type=_dtype(tensor))
         entry.dims.extend(axis if isinstance(axis, int) else -1 for axis in tensor.shape)
-        if not tensor.shape:
-            # Triton takes no tensor without axes: one number a row is [1] on the wire and [] in the model.
+        if reshape and not tensor.shape:
             entry.dims.append(1)
             entry.reshape.SetInParent()
 

@@ -96,7 +96,7 @@ def _model_settings(spec: ModelSpec) -> dict[str, Any]:
 
 
 def _model_files(server: Server) -> dict[str, str]:
-    files = {config_file(model.name): config_pbtxt(model) for model in server.models}
+    files = {config_file(model.name): config_pbtxt(model, reshape=False) for model in server.models}
     for spec in server.specs:
         if spec.serving.handler is not None:
             if spec.serving.handler not in server.texts:

@@ -119,6 +119,16 @@ def _has_no_such_thing(spec: ModelSpec) -> Iterator[Finding]:
                 severity="warning",
                 remedy="write engine: fastapi, or let clients know the labels",
             )
+    if not serving.batching.max_batch_size:
+        for side in ("inputs", "outputs"):
+            for index, tensor in enumerate(getattr(spec.model, side)):
+                if not tensor.shape:
+                    yield Finding(
+                        "Triton takes no tensor without axes from a model without a batch axis",
+                        path=("model", side, index, "shape"),
+                        given="[]",
+                        remedy="give the model a batch axis, or the tensor one of size 1",
+                    )
     if serving.request_limit.bytes > MAX_HTTP_LIMIT:
         yield Finding(
             "more than Triton reads over HTTP",
@@ -146,14 +156,6 @@ def _release_problems(spec: ModelSpec, release: str) -> Iterator[Finding]:
             given="tensorflow",
             allowed="onnx, torchscript",
             remedy=checks.EXPORTS["tensorflow"],
-        )
-    if spec.build and spec.build.target == "tensorrt" and release not in triton_releases.TENSORRT:
-        yield Finding(
-            f"the TensorRT of Triton {release} is not known here, so the build can't check that it has the same",
-            path=("build", "target"),
-            severity="warning",
-            given=f"Triton {release}",
-            remedy="build runtime_gpu on the TensorRT that NVIDIA's support matrix names for this release",
         )
     if not since(release, triton_releases.HTTP_LIMIT) and "request_limit" in spec.serving.model_fields_set:
         yield Finding(

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-TENSORRT: dict[str, str] = {}
-"""TensorRT of ``tritonserver:YY.MM-py3``, by release."""
-
 OLDEST = "24.08"
 """Failures carry their reason from this release on, and error rates are made of it."""
 

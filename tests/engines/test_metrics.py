@@ -1,0 +1,246 @@
+"""The queries of both engines: valid PromQL in both of their uses, and right about load that is made up here."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from slipform.engines import fastapi_metrics
+from slipform.engines.mesh import ISTIO_LATENCY
+from slipform.engines.metrics import Histogram, Measure, Metrics, NoHistogram
+from slipform.engines.registry import engine
+from slipform.spec.units import Duration
+from slipform_runtime.errors import Outcome
+from slipform_runtime.metrics.exposition import METRICS
+from slipform_runtime.metrics.statistics import DEFAULT_LATENCY_BUCKETS_MS
+
+from ..builders import stack_config
+from ..cluster.tools import Unavailable, ensure
+
+TRITON, FASTAPI = engine("triton").metrics(stack_config()), engine("fastapi").metrics(stack_config())
+BOTH = {"triton": TRITON, "fastapi": FASTAPI}
+MATCHERS = 'namespace="models",model="resnet50"'
+
+
+@pytest.fixture(scope="module")
+def promtool() -> Path:
+    try:
+        return ensure("promtool")
+    except Unavailable as unavailable:
+        pytest.skip(str(unavailable))
+
+
+def measures(metrics: Metrics) -> Iterator[tuple[str, Measure]]:
+    yield from (
+        (name, measure)
+        for name in ("requests", "errors", "queue_length", "utilization", "rejected")
+        if (measure := getattr(metrics, name)) is not None
+    )
+    yield from metrics.extra
+
+
+def uses(measure: Measure) -> Iterator[str]:
+    """A rule's, an alert's by pod, and prometheus-adapter's once it has filled its own holes."""
+    yield measure.promql(MATCHERS, instances=4)
+    yield measure.promql("", window="30s", by="pod")
+    adapter = measure.promql("<<.LabelMatchers>>", window="2m", by="<<.GroupBy>>")
+    yield adapter.replace("<<.LabelMatchers>>", 'namespace="models",pod=~"a|b"').replace("<<.GroupBy>>", "pod")
+
+
+@pytest.mark.parametrize("name", BOTH)
+def test_every_query_is_valid_in_every_use(name: str, promtool: Path, tmp_path: Path) -> None:
+    queries = [query for _, measure in measures(BOTH[name]) for query in uses(measure)]
+    rules = [{"record": f"slipform:test_{index}", "expr": query} for index, query in enumerate(queries)]
+    file = tmp_path / "rules.yaml"
+    file.write_text(json.dumps({"groups": [{"name": "queries", "rules": rules}]}))
+    judged = subprocess.run([promtool, "check", "rules", file], capture_output=True, text=True, check=False)
+
+    assert judged.returncode == 0, judged.stdout + judged.stderr
+    assert f"{len(queries)} rules found" in judged.stdout
+
+
+@pytest.mark.parametrize("name", BOTH)
+def test_no_hole_is_left_open(name: str) -> None:
+    for _, measure in measures(BOTH[name]):
+        assert "@" not in measure.promql(MATCHERS)
+        assert measure.series in measure.query
+
+
+def series(metric: str, value: str, pod: str = "a", **labels: str) -> dict[str, str]:
+    every = {"namespace": "models", "pod": pod, "model": "resnet50", "version": "3", **labels}
+    text = ",".join(f'{name}="{given}"' for name, given in every.items())
+    return {"series": f"{metric}{{{text}}}", "values": value}
+
+
+def triton_pod(pod: str, batch: int, batches: int, batch_us: int, hits: int | None = None) -> list[dict[str, str]]:
+    """Counters of a pod that runs, every second, some batches of so many requests and microseconds each."""
+    requests = batch * batches
+    shares = {"input": batch_us // 10, "infer": batch_us * 8 // 10, "output": batch_us // 10}
+    rates = {f"nv_inference_compute_{part}_duration_us": requests * us for part, us in shares.items()}
+    rates["nv_inference_exec_count"] = batches
+    rates["nv_inference_request_success"] = requests + (hits or 0)
+    if hits is not None:
+        rates["nv_cache_num_hits_per_model"] = hits
+    return [series(metric, f"0+{rate * 15}x40", pod) for metric, rate in rates.items()]
+
+
+def evaluated(promtool: Path, folder: Path, query: str, loads: list[dict[str, str]], expected: float) -> None:
+    """The query's one value after ten minutes of the load."""
+    test = {
+        "tests": [
+            {
+                "interval": "15s",
+                "input_series": loads,
+                "promql_expr_test": [
+                    {"expr": f"round({query}, 0.001)", "eval_time": "10m", "exp_samples": [{"value": expected}]}
+                ],
+            }
+        ]
+    }
+    file = folder / "test.yaml"
+    file.write_text(json.dumps(test))
+    judged = subprocess.run([promtool, "test", "rules", file], capture_output=True, text=True, check=False)
+    assert judged.returncode == 0, judged.stdout + judged.stderr
+
+
+@pytest.mark.parametrize(
+    ("loads", "instances", "share"),
+    [
+        # One instance, ten batches a second of 50 ms: half of the time, however many requests a batch has.
+        (triton_pod("a", batch=1, batches=10, batch_us=50_000), 1, 0.5),
+        (triton_pod("a", batch=16, batches=10, batch_us=50_000), 1, 0.5),
+        # Two instances share the same work; of two pods one does nothing.
+        (triton_pod("a", batch=16, batches=10, batch_us=50_000), 2, 0.25),
+        (triton_pod("a", batch=16, batches=10, batch_us=50_000) + triton_pod("b", 1, 0, 0), 1, 0.25),
+        # Pods with batches of different sizes: the mean of 0.8 and 0.2.
+        (triton_pod("a", batch=32, batches=8, batch_us=100_000) + triton_pod("b", 1, 20, 10_000), 1, 0.5),
+        # Nine of ten answers come from the cache and cost nothing.
+        (triton_pod("a", batch=4, batches=10, batch_us=50_000, hits=360), 1, 0.5),
+        (triton_pod("a", batch=1, batches=0, batch_us=0), 1, 0.0),
+    ],
+)
+def test_tritons_utilisation_is_the_share_of_time_in_which_instances_execute(
+    loads: list[dict[str, str]], instances: int, share: float, promtool: Path, tmp_path: Path
+) -> None:
+    query = TRITON.utilization.promql(MATCHERS, instances=instances)
+    evaluated(promtool, tmp_path, query, loads, share)
+
+
+def test_an_adapters_query_counts_the_busy_instances_of_a_pod(promtool: Path, tmp_path: Path) -> None:
+    loads = triton_pod("a", batch=8, batches=30, batch_us=50_000) + triton_pod(
+        "b", batch=1, batches=10, batch_us=50_000
+    )
+    by_pod = TRITON.utilization.promql('namespace="models"', by="pod")
+    evaluated(promtool, tmp_path, f"sum({by_pod})", loads, 1.5 + 0.5)
+
+
+def test_the_runtimes_utilisation_is_the_share_of_time_in_which_instances_execute(
+    promtool: Path, tmp_path: Path
+) -> None:
+    loads = [
+        series("model_busy_seconds_total", "0+7.5x40", instance="0"),
+        series("model_busy_seconds_total", "0+15x40", instance="1"),
+        series("model_busy_seconds_total", "0+0x40", pod="b", instance="0"),
+        series("model_busy_seconds_total", "0+7.5x40", pod="b", instance="1"),
+    ]
+    evaluated(promtool, tmp_path, FASTAPI.utilization.promql(MATCHERS, instances=2), loads, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("metrics", "metric", "label", "kinds"),
+    [
+        (
+            TRITON,
+            "nv_inference_request_failure",
+            "reason",
+            {"REJECTED": True, "BACKEND": True, "OTHER": True, "CANCELED": False},
+        ),
+        (
+            FASTAPI,
+            "inference_requests_total",
+            "status",
+            {
+                "failed": True, "rejected": True, "timeout": True,
+                "success": False, "invalid": False, "cancelled": False,
+            },
+        ),
+    ],
+)  # fmt: skip
+def test_errors_are_what_is_the_servers_fault(
+    metrics: Metrics, metric: str, label: str, kinds: dict[str, bool], promtool: Path, tmp_path: Path
+) -> None:
+    loads = [series(metric, "0+15x40", **{label: kind}) for kind in kinds]
+    evaluated(promtool, tmp_path, metrics.errors.promql(MATCHERS), loads, sum(kinds.values()))
+
+
+def test_all_of_tritons_requests_are_counted(promtool: Path, tmp_path: Path) -> None:
+    loads = [
+        series("nv_inference_request_success", "0+150x40"),
+        *(series("nv_inference_request_failure", "0+15x40", reason=reason) for reason in ("REJECTED", "CANCELED")),
+    ]
+    evaluated(promtool, tmp_path, TRITON.requests.promql(MATCHERS), loads, 12)
+
+
+def test_the_outcomes_of_requests_are_the_runtimes_own() -> None:
+    named = FASTAPI.errors.query.split('status=~"')[1].split('"')[0].split("|")
+
+    assert set(named) < {outcome.value for outcome in Outcome}
+
+
+def test_the_runtime_has_every_metric_that_is_asked_of_it() -> None:
+    exposed = {metric.name for metric in METRICS}
+
+    assert {measure.series for _, measure in measures(FASTAPI)} <= exposed
+    assert isinstance(FASTAPI.latency, Histogram)
+    assert FASTAPI.latency.metric in exposed
+    assert fastapi_metrics.LATENCY_BUCKETS_MS == DEFAULT_LATENCY_BUCKETS_MS
+
+
+@pytest.mark.parametrize(
+    ("release", "istio", "metric"),
+    [
+        ("26.08", True, "nv_inference_first_response_histogram_ms"),
+        ("26.01", False, "nv_inference_first_response_histogram_ms"),
+        ("25.12", True, "istio_request_duration_milliseconds"),
+        ("25.12", False, None),
+    ],
+)
+def test_triton_has_a_histogram_from_26_01_and_the_mesh_before(release: str, istio: bool, metric: str | None) -> None:
+    stack = stack_config(images={"triton_release": release}, has=["istio"] if istio else [])
+    latency = engine("triton").metrics(stack).latency
+
+    if metric is None:
+        assert isinstance(latency, NoHistogram)
+        assert "25.12" in latency.reason
+        assert "26.01" in (latency.remedy or "")
+    else:
+        assert isinstance(latency, Histogram)
+        assert latency.metric == metric
+        assert (latency.workload_label is None) == (latency.metric != ISTIO_LATENCY.metric)
+
+
+@pytest.mark.parametrize(
+    ("bound", "spellings", "others"),
+    [
+        ("100ms", ["100", "100.0"], ["1000", "10", "100x0"]),
+        ("2500us", ["2.5"], ["25", "2x5"]),
+        ("20m", ["1200000", "1200000.0", "1.2e+06"], ["1.2e+07"]),
+    ],
+)
+def test_a_bound_is_found_however_prometheus_spells_it(
+    bound: str, spellings: list[str], others: list[str], promtool: Path, tmp_path: Path
+) -> None:
+    assert isinstance(TRITON.latency, Histogram)
+    matcher = TRITON.latency.le(Duration.parse(bound))
+    loads = [series("requests_bucket", "1x40", le=le) for le in (*spellings, *others)]
+    evaluated(promtool, tmp_path, f"sum(requests_bucket{{{matcher}}})", loads, len(spellings))
+
+
+def test_a_bound_that_is_no_bucket_has_a_nearest_one() -> None:
+    assert ISTIO_LATENCY.le(Duration.parse("80ms")) is None
+    assert ISTIO_LATENCY.nearest(Duration.parse("80ms")) == 100
+    assert ISTIO_LATENCY.le(Duration.parse("100ms")) is not None
