@@ -157,9 +157,9 @@ def _stack(
         return None, Document(files[name], None)
     if values is not None:
         mine = {key.removeprefix("slipform:"): text for key, text in values.items() if key.startswith("slipform:")}
-        document = Document(
-            document.file, {k: _parsed(text) for k, text in mine.items()}, document.keys, document.values
-        )
+        # Keys that only the file has are no fields: they are kept, to be refused with their place.
+        data = {**(document.data or {}), **{key: _parsed(text) for key, text in mine.items()}}
+        document = Document(document.file, data, document.keys, document.values)
     stack, found, wrong = typed(StackConfig, document)
     findings.add(found)
     return (None if wrong else stack), document

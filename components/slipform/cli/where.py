@@ -24,12 +24,15 @@ def stack_names(incomplete: str = "") -> Iterable[str]:
 
 Stack = Annotated[
     str | None,
-    typer.Option("--stack", "-s", help="The stack; absent: $SLIPFORM_STACK, or the only one.",
-                 autocompletion=stack_names),  # fmt: skip
+    typer.Option(
+        "--stack", "-s", help="The stack; absent: $SLIPFORM_STACK, or the only one.", autocompletion=stack_names
+    ),  # fmt: skip
 ]
 Specs = Annotated[
     list[Path] | None,
-    typer.Argument(help="Spec files or folders of them; absent: those of the stack, or model_specs/.", metavar="[SPECS]..."),
+    typer.Argument(
+        help="Spec files or folders of them; absent: those of the stack, or model_specs/.", metavar="[SPECS]..."
+    ),
 ]
 
 
@@ -51,7 +54,9 @@ def spec_files(root: Path, given: Sequence[Path] | None) -> list[Path]:
     """The files that were given, folders opened; absent, those in model_specs/. Raises where there is none."""
     files: list[Path] = []
     for path in given or [root / "model_specs"]:
-        found = sorted(file for file in path.glob("*.yaml") if not file.name.startswith(".")) if path.is_dir() else [path]
+        found = (
+            sorted(file for file in path.glob("*.yaml") if not file.name.startswith(".")) if path.is_dir() else [path]
+        )
         if not found:
             raise SlipformError(f"no *.yaml in {path}; name a spec, or a folder with specs")
         files += found

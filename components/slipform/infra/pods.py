@@ -14,6 +14,8 @@ from ..spec.units import Memory
 from .placement import GPU_RESOURCE, Placement
 from .platform import TRACK_LABEL, VERSION_LABEL, Platform, selector
 
+ENDPOINT_DELAY = 10
+"""Seconds between a pod's end being decided and its server being told: endpoints forget it in the meantime."""
 GRACE = 5
 """Seconds that a pod has beyond what it was promised, before it is killed."""
 CONFIG = "/etc/slipform"
@@ -48,7 +50,7 @@ def pod_template(
             service_account_name=inputs.service_account,
             automount_service_account_token=False,
             enable_service_links=False,
-            termination_grace_period_seconds=container.pre_stop_seconds + container.drain_seconds + GRACE,
+            termination_grace_period_seconds=ENDPOINT_DELAY + container.drain_seconds + GRACE,
             security_context=core.v1.PodSecurityContextArgs(
                 run_as_non_root=True,
                 run_as_user=container.user,
@@ -147,14 +149,12 @@ def _resources(resources: Resources) -> core.v1.ResourceRequirementsArgs:
     )
 
 
-def _lifecycle(container: Container) -> core.v1.LifecycleArgs | None:
+def _lifecycle(container: Container) -> core.v1.LifecycleArgs:
     """What happens before the server is told to stop; a wait is Kubernetes' own, which needs no shell in the image."""
     if container.pre_stop:
         handler = core.v1.LifecycleHandlerArgs(exec_=core.v1.ExecActionArgs(command=list(container.pre_stop)))
-    elif container.pre_stop_seconds:
-        handler = core.v1.LifecycleHandlerArgs(sleep=core.v1.SleepActionArgs(seconds=container.pre_stop_seconds))
     else:
-        return None
+        handler = core.v1.LifecycleHandlerArgs(sleep=core.v1.SleepActionArgs(seconds=ENDPOINT_DELAY))
     return core.v1.LifecycleArgs(pre_stop=handler)
 
 
@@ -216,7 +216,8 @@ def _volumes(resources: Resources, container: Container, inputs: PodInputs) -> l
         *([_memory_volume("shm", shared)] if shared else []),
         *(
             core.v1.VolumeArgs(
-                name=_project_volume(index), config_map=core.v1.ConfigMapVolumeSourceArgs(name=inputs.project_files[path])
+                name=_project_volume(index),
+                config_map=core.v1.ConfigMapVolumeSourceArgs(name=inputs.project_files[path]),
             )
             for index, path in enumerate(sorted(inputs.project_files))
         ),

@@ -32,8 +32,10 @@ class ServingDeploymentArgs:
     """True where an Argo Rollout runs the pods and takes no more than the template from the Deployment."""
     project_files: Mapping[str, Mapping[str, bytes]] = field(default_factory=dict)
     """Files of models that lie in the project, by the path of the version's folder, then by name."""
-    built_by: tuple[pulumi.Resource, ...] = ()
-    """What must be there first: the builds of the engines that are served."""
+    after: tuple[pulumi.Resource, ...] = ()
+    """What must be there first: the machines, the builds of the engines that are served."""
+    awaited_replicas: int | None = None
+    """An update is done only when so many are ready; absent: when one is."""
 
 
 class ServingDeployment(pulumi.ComponentResource):
@@ -103,6 +105,7 @@ class ServingDeployment(pulumi.ComponentResource):
                 name=self._name,
                 namespace=args.platform.namespace,
                 labels=self._labels | pod_labels(server, args.track),
+                annotations=self._wait_for(),
             ),
             spec=apps.v1.DeploymentSpecArgs(
                 # Argo Rollouts takes the pods over; 0 declared is what it leaves alone.
@@ -120,10 +123,15 @@ class ServingDeployment(pulumi.ComponentResource):
             ),
             opts=args.platform.options(
                 self,
-                depends_on=list(args.built_by),
+                depends_on=list(args.after),
                 custom_timeouts=pulumi.CustomTimeouts(create=f"{startup + 900}s", update=f"{startup + 1800}s"),
             ),
         )
+
+    def _wait_for(self) -> dict[str, str] | None:
+        """Pulumi's own condition of being done, in place of the one that is met by the first pod."""
+        awaited = self._args.awaited_replicas
+        return {"pulumi.com/waitFor": f"jsonpath={{.status.readyReplicas}}={awaited}"} if awaited else None
 
 
 def _name_of(resource: core.v1.ConfigMap) -> pulumi.Output[str]:
