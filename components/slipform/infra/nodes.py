@@ -90,7 +90,7 @@ class GpuNodePool(pulumi.ComponentResource):
             kind=kind,
             metadata=meta.v1.ObjectMetaArgs(name=self._args.pool_name, labels=self._tags),
             spec=spec,
-            opts=self._args.platform.options(self, protect=self._args.platform.stack.protecteded, **options),
+            opts=self._args.platform.options(self, protect=self._protected, **options),
         )
 
     def _create_node_role(self) -> aws.iam.Role:
@@ -185,7 +185,7 @@ class GpuNodePool(pulumi.ComponentResource):
             opts=self._args.platform.aws_options(
                 self,
                 depends_on=permissions,
-                protect=self._args.platform.stack.protecteded,
+                protect=self._protected,
                 # The autoscaler owns the number of nodes; every `up` would set it back.
                 ignore_changes=["scalingConfig.desiredSize"],
             ),
