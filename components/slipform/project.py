@@ -100,7 +100,7 @@ def load(
     stack, stack_document = _stack(root, stack_name, values, findings)
     if stack is not None:
         findings.add(review_stack(stack), stack_document)
-    files = list(only) if only else _spec_files(root, stack.model_specs if stack else (), findings, stack_document)
+    files = list(only) if only is not None else _spec_files(root, stack.model_specs if stack else (), findings, stack_document)
     loaded = [one for file in files if (one := _spec(root, file, stack_name, stack, findings)) is not None]
     _across(loaded, findings)
     for service in group(one.spec for one in loaded):
@@ -126,13 +126,23 @@ def check(root: Path, files: Sequence[Path], stack_name: str | None = None) -> t
     """What is wrong with some spec files: by themselves, in each stack that they name, or in one stack as a whole."""
     if stack_name is not None:
         try:
-            return load(root, stack_name, only=files or None).warnings
+            return load(root, stack_name, only=files).warnings
         except InvalidSpec as invalid:
             return invalid.findings
     findings = _Findings()
     loaded = [one for file in files if (one := _spec(root, file, None, None, findings)) is not None]
     _across(loaded, findings)
     return in_order(findings.found)
+
+
+def files_of_stack(root: Path, stack_name: str) -> list[Path]:
+    """The spec files that a stack's config names. Raises InvalidSpec where it can't be read, or names none."""
+    findings = _Findings()
+    stack, document = _stack(root, stack_name, None, findings)
+    files = _spec_files(root, stack.model_specs, findings, document) if stack else []
+    if errors(findings.found):
+        raise InvalidSpec(in_order(findings.found))
+    return files
 
 
 def group(specs: Iterator[ModelSpec] | Sequence[ModelSpec]) -> tuple[Service, ...]:

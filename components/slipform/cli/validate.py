@@ -28,7 +28,7 @@ def validate(
 
       slipform validate --format github
     """
-    from ..project import check, find_root
+    from ..project import check, files_of_stack, find_root
     from ..spec.findings import SlipformError, errors
 
     try:
@@ -37,8 +37,8 @@ def validate(
         if not specs or stack:
             raise
         root = Path.cwd()
-    files = spec_files(root, specs) if specs or not stack else []
+    files = files_of_stack(root, stack) if stack and not specs else spec_files(root, specs)
     findings = check(root, files, stack)
-    print_findings(findings, format, checked=len(files) or None)
+    print_findings(findings, format, checked=len(files))
     if errors(findings):
         raise typer.Exit(2)

@@ -6,6 +6,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ..engines import registry
+from ..engines.base import Engine
+from ..infra import traffic_problems
+from ..infra.scaling import scaling_plan
+from ..infra.slo import objectives
 from ..spec import checks
 from ..spec.findings import FieldPath, Finding
 from ..spec.modelspec import ModelSpec
@@ -31,6 +35,7 @@ def _beyond_the_spec(
 ) -> Iterator[Finding]:
     yield from sources.problems(spec, stack, root)
     yield from capacity.problems(spec, stack)
+    yield from traffic_problems.problems(spec, stack)
     try:
         engine = registry.engine(spec.serving.engine)
     except registry.UnknownEngine as unknown:
@@ -44,6 +49,16 @@ def _beyond_the_spec(
         return
     if ("serving", "engine") not in wrong:
         yield from engine.problems(spec, stack)
+        if stack is not None:
+            yield from _what_is_measured(spec, stack, engine)
+
+
+def _what_is_measured(spec: ModelSpec, stack: StackConfig, engine: Engine) -> Iterator[Finding]:
+    """Scaling and objectives, which need somebody to measure and somebody to act."""
+    metrics = engine.metrics(stack)
+    yield from scaling_plan([spec], stack, metrics, holds_requests=engine.holds_requests).findings
+    if spec.slo is not None:
+        yield from objectives(spec.slo, metrics.latency, stack.prometheus.scrape_interval)[1]
 
 
 def review_stack(stack: StackConfig) -> Iterator[Finding]:
