@@ -1,5 +1,6 @@
 """The Kubernetes API as the tests use it: plain manifests in, plain objects out, through the official client."""
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,17 +17,21 @@ __all__ = ["Api", "DynamicApiError", "NotFoundError", "Object"]
 class Api:
     """One cluster, reached as its kubeconfig says."""
 
-    def __init__(self, kubeconfig: Path) -> None:
-        client = _kubernetes.config.new_client_from_config(str(kubeconfig))
-        self._client = _kubernetes.dynamic.DynamicClient(client, cache_file=str(kubeconfig.with_suffix(".discovery")))
+    def __init__(self, kubeconfig: Path, context: str | None = None) -> None:
+        client = _kubernetes.config.new_client_from_config(str(kubeconfig), context)
+        kinds = kubeconfig.with_suffix(f".{os.getpid()}.kinds")
+        self._client = _kubernetes.dynamic.DynamicClient(client, cache_file=str(kinds))
 
-    def apply(self, manifest: Object, *, manager: str = "slipform-tests", force: bool = False) -> Object:
+    def apply(
+        self, manifest: Object, *, manager: str = "slipform-tests", force: bool = False, dry_run: bool = False
+    ) -> Object:
         """Server-side apply with strict field validation, as `kubectl apply --server-side` does it.
 
         Raises:
             DynamicApiError: the server refuses it; `body` holds its reason.
         """
-        query = [("fieldManager", manager), ("fieldValidation", "Strict")] + [("force", "true")] * force
+        query = [("fieldManager", manager), ("fieldValidation", "Strict")]
+        query += [("force", "true")] * force + [("dryRun", "All")] * dry_run
         metadata = manifest["metadata"]
         return self._request(
             "patch", self._path(manifest["apiVersion"], manifest["kind"], metadata.get("namespace"), metadata["name"]),
@@ -101,6 +106,9 @@ class Api:
     def raw(self, path: str) -> Object:
         """The answer to a GET of any path, such as that of a metrics API."""
         return self._request("get", path)
+
+    def is_namespaced(self, version: str, kind: str) -> bool:
+        return bool(self._resource(version, kind).namespaced)
 
     def forget_kinds(self) -> None:
         """Looks again at which kinds the server has; needed after CustomResourceDefinitions are added."""

@@ -23,23 +23,6 @@ class Recipe(Protocol):
 
 
 @dataclass(frozen=True)
-class GoProgram:
-    """A program built from a package of a Go module."""
-
-    name: str
-    module: Module
-    package: str
-    variables: str = ""
-
-    @property
-    def version(self) -> str:
-        return self.module.version
-
-    def make(self, folder: Path, note: Note) -> None:
-        find_go().build(self.module, self.package, folder / self.name, note, self.variables)
-
-
-@dataclass(frozen=True)
 class ModuleFile:
     """A script that a Go module carries."""
 
@@ -47,13 +30,29 @@ class ModuleFile:
     module: Module
     path: str
 
+    def write(self, folder: Path) -> None:
+        shutil.copyfile(find_go().download(self.module) / self.path, folder / self.name)
+        (folder / self.name).chmod(0o755)
+
+
+@dataclass(frozen=True)
+class GoProgram:
+    """A program built from a package of a Go module, and the scripts that it looks for beside itself."""
+
+    name: str
+    module: Module
+    package: str
+    variables: str = ""
+    beside: tuple[ModuleFile, ...] = ()
+
     @property
     def version(self) -> str:
         return self.module.version
 
     def make(self, folder: Path, note: Note) -> None:
-        shutil.copyfile(find_go().download(self.module) / self.path, folder / self.name)
-        (folder / self.name).chmod(0o755)
+        find_go().build(self.module, self.package, folder / self.name, note, self.variables)
+        for file in self.beside:
+            file.write(folder)
 
 
 @dataclass(frozen=True)

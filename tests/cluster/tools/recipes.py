@@ -35,13 +35,17 @@ TOOLS: tuple[Recipe, ...] = (
     GoProgram("kube-scheduler", KUBERNETES, "./cmd/kube-scheduler", KUBERNETES_VERSION),
     GoProgram("kwok", KWOK, "./cmd/kwok"),
     GoProgram("pulumi", PULUMI, "./cmd/pulumi", PULUMI_VERSION),
-    GoProgram("pulumi-language-python", PULUMI_PYTHON_HOST, "./python/cmd/pulumi-language-python"),
-    ModuleFile("pulumi-language-python-exec", PULUMI_SDK, "python/cmd/pulumi-language-python-exec"),
+    GoProgram(
+        "pulumi-language-python", PULUMI_PYTHON_HOST, "./python/cmd/pulumi-language-python",
+        beside=(
+            ModuleFile("pulumi-language-python-exec", PULUMI_SDK, "python/cmd/pulumi-language-python-exec"),
+        ),
+    ),
     GoProgram("prometheus-adapter", PROMETHEUS_ADAPTER, "./cmd/adapter"),
     GoProgram("keda-operator", KEDA, "./cmd/operator"),
     GoProgram("keda-adapter", KEDA, "./cmd/adapter"),
     GoProgram("argo-rollouts", ARGO_ROLLOUTS, "./cmd/rollouts-controller"),
-)
+)  # fmt: skip
 
 CRDS: tuple[Recipe, ...] = (
     CrdFiles(

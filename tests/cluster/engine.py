@@ -1,0 +1,124 @@
+"""The Pulumi CLI on a stack of its own: file backend, its own home, nothing of the user's."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.cluster import tools
+
+REPOSITORY = Path(__file__).parents[2]
+TOOLS = ("pulumi", "pulumi-language-python")
+Step = tuple[str, str]
+
+
+class EngineError(Exception):
+    """The engine ended with an error; the message is what it said."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the engine did, by its own event log: {urn: operation}, without those that change nothing."""
+
+    operations: dict[str, str]
+    log: str
+
+
+class Engine:
+    """One project with one stack."""
+
+    def __init__(self, project: Path, stack: str, folder: Path, *, real_plugins: bool = False) -> None:
+        self.project, self.stack = project, stack
+        self._environment = _environment(folder, real_plugins=real_plugins)
+        self._folder = folder
+        self._run("stack", "init")
+
+    def config(self, values: Mapping[str, str]) -> None:
+        for key, value in values.items():
+            self._run("config", "set", key, value)
+
+    def preview(self) -> Outcome:
+        return self._change("preview")
+
+    def up(self) -> Outcome:
+        return self._change("up", "--yes", "--skip-preview")
+
+    def refresh(self) -> Outcome:
+        return self._change("refresh", "--yes", "--skip-preview")
+
+    def destroy(self) -> Outcome:
+        return self._change("destroy", "--yes", "--skip-preview")
+
+    def state(self) -> list[dict[str, Any]]:
+        """The resources in the stack's state."""
+        deployment = json.loads(self._run("stack", "export"))["deployment"]
+        resources: list[dict[str, Any]] = deployment.get("resources", [])
+        return resources
+
+    def _change(self, command: str, *arguments: str) -> Outcome:
+        events = self._folder / f"{command}.events"
+        events.unlink(missing_ok=True)
+        log = self._run(command, *arguments, "--non-interactive", "--event-log", str(events))
+        return Outcome(_operations(events), log)
+
+    def _run(self, *arguments: str) -> str:
+        done = subprocess.run(
+            ["pulumi", *arguments, "--stack", self.stack],
+            cwd=self.project, env=self._environment, capture_output=True, text=True, check=False, timeout=900,
+        )  # fmt: skip
+        if done.returncode != 0:
+            raise EngineError(f"pulumi {' '.join(arguments)} ended with {done.returncode}\n{done.stdout}{done.stderr}")
+        return done.stdout
+
+
+def _environment(folder: Path, *, real_plugins: bool) -> dict[str, str]:
+    programs = folder / "programs"
+    programs.mkdir()
+    for name in TOOLS:
+        (programs / name).symlink_to(tools.ensure(name))
+    if not real_plugins:
+        for package in ("kubernetes",):
+            _write_stand_in(programs, package)
+    home, backend = folder / "pulumi", folder / "state"
+    backend.mkdir()
+    return {key: value for key, value in os.environ.items() if not key.startswith("PULUMI_")} | {
+        # The language host takes the first `python` of PATH.
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), str(programs), os.environ["PATH"]]),
+        "PULUMI_HOME": str(home),
+        "PULUMI_BACKEND_URL": backend.as_uri(),
+        "PULUMI_CONFIG_PASSPHRASE": "",
+        "PULUMI_DEBUG_COMMANDS": "true",  # unlocks --event-log
+        "PULUMI_SKIP_UPDATE_CHECK": "true",
+        "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+        "PYTHONPATH": str(REPOSITORY),
+    }
+
+
+def _write_stand_in(folder: Path, package: str) -> None:
+    plugin = folder / f"pulumi-resource-{package}"
+    plugin.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m tests.cluster.standin.{package} "$@"\n')
+    plugin.chmod(0o755)
+
+
+def real_plugin(package: str) -> Path | None:
+    """Pulumi's own plugin of a package, where this machine has it."""
+    if on_path := shutil.which(f"pulumi-resource-{package}"):
+        return Path(on_path)
+    home = Path(os.environ.get("PULUMI_HOME") or Path.home() / ".pulumi")
+    return next(iter(sorted(home.glob(f"plugins/resource-{package}-v*/pulumi-resource-{package}"))), None)
+
+
+def _operations(events: Path) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for line in events.read_text().splitlines():
+        metadata = json.loads(line).get("resourcePreEvent", {}).get("metadata", {})
+        operation = metadata.get("op")
+        # A replacement has three steps; "replace" stands for them all.
+        if operation in ("create", "update", "delete", "replace"):
+            found[metadata["urn"]] = operation
+    return found
