@@ -24,13 +24,18 @@ def names() -> tuple[str, ...]:
 
 @cache
 def engine(name: str) -> Engine:
-    """The engine of that name. Raises UnknownEngine."""
+    """The engine of that name. Raises UnknownEngine, and SlipformError for one that can't be used."""
+    entry = _installed().get(name)
+    if entry is None:
+        raise UnknownEngine(name)
     try:
-        kind = _installed()[name].load()
-    except KeyError:
-        raise UnknownEngine(name) from None
+        kind = entry.load()
+    except (ImportError, AttributeError) as problem:
+        raise SlipformError(f"entry point {GROUP}:{name} ({entry.value}) can't be loaded: {problem}") from problem
     if not (isinstance(kind, type) and issubclass(kind, Engine)):
         raise SlipformError(f"entry point {GROUP}:{name} is no slipform.engines.base.Engine, but {kind!r}")
+    if missing := sorted(getattr(kind, "__abstractmethods__", ())):
+        raise SlipformError(f"entry point {GROUP}:{name} ({entry.value}) does not define {', '.join(missing)}")
     return kind()
 
 

@@ -1,0 +1,244 @@
+"""What each engine cannot do is said before it is tried: where, what is allowed, what to do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from slipform.engines.registry import engine
+from slipform.spec.findings import Finding
+from slipform.spec.stack import StackConfig
+
+from ..builders import model_spec, stack_config
+
+TENSORRT = {"target": "tensorrt", "precision": "fp16"}
+P95 = {"latency": {"p95": "80ms"}}
+
+
+def problems(name: str, stack: StackConfig | None = None, **changes: Any) -> list[Finding]:
+    serving = {**changes.pop("serving", {}), "engine": name}
+    return list(engine(name).problems(model_spec(serving=serving, **changes), stack))
+
+
+@pytest.mark.parametrize("name", ["triton", "fastapi"])
+@pytest.mark.parametrize("build", [None, {"target": "onnx"}, TENSORRT])
+def test_a_right_spec_has_none(name: str, build: dict[str, Any] | None) -> None:
+    assert problems(name, stack_config(), build=build, slo=P95) == []
+    assert problems(name, build=build, slo=P95) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "field", "message", "remedy"),
+    [
+        ("triton", {"model": {"format": "sklearn"}}, "model.format", "does not serve sklearn", "skl2onnx"),
+        ("triton", {"model": {"format": "xgboost"}}, "model.format", "does not serve xgboost", "target: onnx"),
+        ("triton", {"model": {"format": "mlflow"}}, "model.format", "does not serve mlflow", "target: onnx"),
+        ("triton", {"model": {"format": "pytorch"}}, "model.format", "does not serve pytorch", "torch.onnx.export"),
+        ("fastapi", {"model": {"format": "torchscript"}}, "model.format", "does not serve torchscript", "format: onnx"),
+        ("fastapi", {"model": {"format": "tensorflow"}}, "model.format", "does not serve tensorflow", "tf2onnx"),
+        (
+            "triton",
+            {"model": {"format": "torchscript", "inputs": []}},
+            "model",
+            "does not say what its inputs are",
+            "inputs: [{name: INPUT__0",
+        ),
+        (
+            "triton",
+            {"model": {"format": "torchscript", "outputs": []}},
+            "model",
+            "does not say what its outputs are",
+            "outputs: [{name: OUTPUT__0",
+        ),
+        (
+            "triton",
+            {"serving": {"cache": {"size": "64Mi", "ttl": "30m"}}},
+            "serving.cache.ttl",
+            "only a size",
+            "engine: fastapi",
+        ),
+        (
+            "triton",
+            {"serving": {"handler": "handlers/wine.py"}},
+            "serving.handler",
+            "no plain routes",
+            "engine: fastapi",
+        ),
+        ("triton", {"serving": {"request_limit": "2Gi"}}, "serving.request_limit", "over HTTP", "gRPC"),
+        (
+            "triton",
+            {
+                "model": {"outputs": [{"name": "probs", "dtype": "FP32", "shape": []}]},
+                "serving": {"batching": {"max_batch_size": 0}},
+            },
+            "model.outputs[0].shape",
+            "without axes",
+            "a batch axis",
+        ),
+    ],
+)
+def test_what_an_engine_cannot_do_is_an_error(
+    name: str, changes: dict[str, Any], field: str, message: str, remedy: str
+) -> None:
+    [finding] = problems(name, **changes)
+
+    assert (finding.field, finding.severity) == (field, "error")
+    assert message in finding.message
+    assert remedy in (finding.remedy or "")
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "field"),
+    [
+        (
+            "triton",
+            {"model": {"outputs": [{"name": "probs", "dtype": "FP32", "shape": [2], "labels": ["cat", "dog"]}]}},
+            "model.outputs[0].labels",
+        ),
+        ("triton", {"build": {"target": "openvino"}}, "serving.resources.accelerator"),
+        ("fastapi", {"build": {"target": "openvino"}}, "serving.resources.accelerator"),
+    ],
+)
+def test_what_does_less_than_is_hoped_is_a_warning(name: str, changes: dict[str, Any], field: str) -> None:
+    [finding] = problems(name, **changes)
+
+    assert (finding.field, finding.severity) == (field, "warning")
+
+
+@pytest.mark.parametrize("format", ["sklearn", "xgboost", "mlflow"])
+@pytest.mark.parametrize("name", ["triton", "fastapi"])
+def test_a_build_makes_a_format_that_is_served(name: str, format: str) -> None:
+    assert problems(name, stack_config(), model={"format": format}, build={"target": "onnx"}) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "only_on_triton"),
+    [
+        ({"serving": {"cache": {"size": "64Mi", "ttl": "30m"}}}, True),
+        ({"serving": {"handler": "handlers/wine.py"}}, True),
+        ({"serving": {"cache": {"size": "64Mi"}}}, False),
+        ({"serving": {"batching": {"queue_timeout": "50ms"}}}, False),
+    ],
+)
+def test_the_remedy_engine_is_one_that_can(changes: dict[str, Any], only_on_triton: bool) -> None:
+    assert problems("fastapi", stack_config(), **changes) == []
+    assert bool(problems("triton", stack_config(), **changes)) == only_on_triton
+
+
+@pytest.mark.parametrize(
+    ("name", "images", "build", "messages"),
+    [
+        ("triton", {"triton": ...}, None, ["no image of Triton"]),
+        ("triton", {"runtime": ...}, None, ["no runtime image"]),
+        ("triton", {"runtime": ..., "triton": ...}, None, ["no image of Triton", "no runtime image"]),
+        ("triton", {"runtime_gpu": ...}, None, []),
+        ("triton", {"runtime_gpu": ...}, TENSORRT, ["no image that builds tensorrt"]),
+        ("fastapi", {"runtime_gpu": ...}, None, ["no image of the bundled runtime for GPUs"]),
+        ("fastapi", {"triton": ...}, TENSORRT, []),
+    ],
+)
+def test_an_image_that_the_stack_lacks_is_missed(
+    name: str, images: dict[str, Any], build: dict[str, Any] | None, messages: list[str]
+) -> None:
+    found = problems(name, stack_config(images=images), build=build)
+
+    assert len(found) == len(messages)
+    for finding, message in zip(found, messages, strict=True):
+        assert message in finding.message
+
+
+def test_on_processors_the_runtime_needs_its_smaller_image_only() -> None:
+    stack = stack_config(images={"runtime_gpu": ..., "triton": ...})
+
+    assert problems("fastapi", stack, serving={"resources": {"accelerator": None}}) == []
+    [finding] = problems("fastapi", stack_config(images={"runtime": ...}), serving={"resources": {"accelerator": None}})
+    assert "no image of the bundled runtime" in finding.message
+
+
+def test_a_missing_runtime_image_comes_with_the_commands_that_make_one() -> None:
+    stack = stack_config(images={"runtime": ...})
+    [finding] = problems("fastapi", stack, serving={"resources": {"accelerator": None}})
+
+    assert "docker buildx build -t REGISTRY/slipform-runtime --target cpu runtime/ --push" in (finding.remedy or "")
+    assert "slipform:images: {runtime: REGISTRY/slipform-runtime@sha256:…}" in (finding.allowed or "")
+
+
+def test_an_image_of_the_specs_own_stands_in_for_the_stacks() -> None:
+    image = stack_config().images.triton
+
+    assert problems("triton", stack_config(images={"triton": ...}), serving={"image": image}) == []
+
+
+def test_a_build_needs_a_place_for_its_result() -> None:
+    [finding] = problems("triton", stack_config(artifacts=...), build={"target": "onnx"})
+
+    assert finding.field == "build"
+    assert "slipform:artifacts" in (finding.remedy or "")
+
+
+@pytest.mark.parametrize(
+    ("release", "changes", "field", "message", "severity"),
+    [
+        ("24.07", {}, "serving.engine", "does not say why requests fail", "error"),
+        ("25.03", {"model": {"format": "tensorflow"}}, "model.format", "no TensorFlow backend", "error"),
+        ("25.05", {"serving": {"request_limit": "128Mi"}}, "serving.request_limit", "no limit", "warning"),
+    ],
+)
+def test_a_release_that_lacks_something_says_so(
+    release: str, changes: dict[str, Any], field: str, message: str, severity: str
+) -> None:
+    [finding] = problems("triton", stack_config(images={"triton_release": release}), **changes)
+
+    assert (finding.field, finding.severity) == (field, severity)
+    assert message in finding.message
+
+
+@pytest.mark.parametrize(
+    ("release", "changes"),
+    [
+        ("24.08", {}),
+        ("25.02", {"model": {"format": "tensorflow"}}),
+        ("25.06", {"serving": {"request_limit": "128Mi"}}),
+        ("25.05", {}),
+    ],
+)
+def test_a_release_that_has_it_says_nothing(release: str, changes: dict[str, Any]) -> None:
+    assert problems("triton", stack_config(images={"triton_release": release}), **changes) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"slo": P95}, "slo.latency.p95"),
+        ({"scaling": {"metrics": {"p95_latency": "60ms"}}}, "scaling.metrics.p95_latency"),
+        (
+            {
+                "rollout": {
+                    "strategy": "canary",
+                    "steps": [{"weight": 10, "hold": "5m"}],
+                    "analysis": {"max_p95_latency": "120ms"},
+                }
+            },
+            "rollout.analysis.max_p95_latency",
+        ),
+    ],
+)
+def test_a_latency_that_nothing_measures_can_be_no_target(changes: dict[str, Any], field: str) -> None:
+    [finding] = problems("triton", stack_config(images={"triton_release": "25.12"}, has=[]), **changes)
+
+    assert finding.field == field
+    assert "no latency histogram" in finding.message
+    assert "26.01" in (finding.remedy or "")
+    assert problems("triton", stack_config(has=[]), **changes) == []
+
+
+def test_an_objective_between_the_meshs_buckets_is_told_the_nearest() -> None:
+    older = stack_config(images={"triton_release": "25.12"})
+    [finding] = problems("triton", older, slo=P95)
+
+    assert finding.field == "slo.latency.p95"
+    assert finding.remedy == "write 100ms"
+    assert "100ms, 250ms" in (finding.allowed or "")
+    assert problems("triton", older, slo={"latency": {"p95": "100ms"}}) == []
+    assert problems("triton", older, scaling={"metrics": {"p95_latency": "80ms"}}) == []
