@@ -27,7 +27,7 @@ def main(program: Path, project: str, stack: str) -> None:
     pulumi.runtime.set_all_config({}, [])
     from pulumi.runtime.mocks import MockEngine, MockMonitor, MockSettings
 
-    settings = MockSettings(
+    settings = MockSettings(  # type: ignore[no-untyped-call]
         monitor=MockMonitor(Echo()),
         engine=MockEngine(None),
         project=project,

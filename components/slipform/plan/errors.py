@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from ..spec.findings import SlipformError
 
-class PlanError(Exception):
+
+class PlanError(SlipformError):
     """The base of all of them: bad input, exit code 2."""
 
 

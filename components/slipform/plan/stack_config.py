@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +82,8 @@ def _text(value: Any) -> str:
         return value
     if _is_secure(value):
         return _placeholder(value["secure"])
+    if isinstance(value, float) and 1e-6 <= abs(value) < 1e21:
+        return format(Decimal(repr(value)).normalize(), "f")  # as Go writes it: never 1e-05, never 1000.0
     return _json(value)
 
 
@@ -97,12 +100,12 @@ def _plain(value: Any) -> Any:
         return {_name(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list):
         return [_plain(item) for item in value]
-    return value
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _name(key: Any) -> str:
     """A mapping's key that is no text, as Go prints it."""
-    return {True: "true", False: "false"}.get(key, str(key)) if isinstance(key, bool) else str(key)
+    return str(key).lower() if isinstance(key, bool) else str(key)
 
 
 def _is_secure(value: Any) -> bool:

@@ -85,7 +85,10 @@ class RecordingMonitor(MockMonitor):
         record["read"] = request.id
         record["inputs"] = self._decoder.struct(request.properties)
         self._add(urn, record)
-        return resource_pb2.ReadResourceResponse(urn=urn, properties=request.properties)
+        response = resource_pb2.ReadResourceResponse(urn=urn, properties=request.properties)
+        if hasattr(response, "id"):  # SDKs that have it take an id that is absent for one that is unknown
+            response.id = request.id
+        return response
 
     def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: N802
         outputs = self._decoder.struct(request.outputs)

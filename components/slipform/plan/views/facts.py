@@ -146,17 +146,17 @@ def _size(value: Any) -> str:
 
 
 def _autoscaler(inputs: Any) -> list[str]:
-    metrics = []
-    for metric in (each for each in _list(inputs, "spec.metrics") if isinstance(each, Mapping)):
-        source = (
-            next((each for key, each in metric.items() if key != "type"), {}) if isinstance(metric, Mapping) else {}
-        )
-        name = _at(source, "metric.name") or _at(source, "name")
-        target = _map(source, "target")
-        value = next((each for key, each in sorted(target.items()) if key != "type"), None)
-        percent = " %" if "averageUtilization" in target else ""
-        metrics.append(f"{name} {value}{percent}")
+    metrics = [_metric(metric) for metric in _list(inputs, "spec.metrics")]
     return [_range(_at(inputs, "spec.minReplicas"), _at(inputs, "spec.maxReplicas"), "replicas"), ", ".join(metrics)]
+
+
+def _metric(metric: Any) -> str:
+    """`cpu 70 %`, `queue_length 10`: whatever the metric's type calls its source."""
+    sources = [value for value in metric.values() if isinstance(value, Mapping)] if isinstance(metric, Mapping) else []
+    source = sources[0] if sources else {}
+    target = {key: value for key, value in _map(source, "target").items() if key != "type"}
+    percent = " %" if "averageUtilization" in target else ""
+    return f"{_at(source, 'metric.name') or _at(source, 'name')} {next(iter(target.values()), '')}{percent}".strip()
 
 
 def _scaled_object(inputs: Any) -> list[str]:

@@ -55,10 +55,10 @@ def _why_not(resource: Resource) -> str:
     """Why a resource has no manifest; empty where it has one."""
     if not resource.custom or resource.is_provider:
         return _QUIET
-    if not is_object(resource):
-        return f"is no Kubernetes object ({resource.type})"
     if resource.read:
         return "is only read: somebody else made it"
+    if not is_object(resource):
+        return f"is no Kubernetes object ({resource.type})"
     if resource.type.endswith("Patch"):
         return "patches an object that somebody else made"
     return ""

@@ -61,13 +61,13 @@ def _outputs(graph: Graph) -> str:
 
 def escape(text: str) -> str:
     """Text that renders as itself in a table's cell: no markup, mention or link comes out of a resource's name."""
-    text = html(" ".join(text.split()))
-    return re.sub(r"([\\`*_{}\[\]#|~])", r"\\\1", text).replace("@", "&#64;")
+    text = html(" ".join(text.split())).replace("@", "&#64;")
+    return re.sub(r"([\\`*_{}\[\]|~!]|(?<!&)#)", r"\\\1", text)
 
 
 def code(text: str) -> str:
-    """Text as code. Within a table, a bar ends the cell even there, hence the HTML form."""
-    return f"<code>{html(' '.join(text.split())).replace('|', '&#124;').replace('@', '&#64;')}</code>"
+    """Text in a fixed pitch. HTML's tag, since within backticks a bar would still end a table's cell."""
+    return f"<code>{escape(text)}</code>"
 
 
 def html(text: str) -> str:

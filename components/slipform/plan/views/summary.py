@@ -25,7 +25,8 @@ def counts(graph: Graph) -> str:
     kinds = {resource.kind for resource in top}
     noun = {"ModelService": "model"}.get(next(iter(kinds)), "component") if len(kinds) == 1 else "component"
     heading = f"{_count(len(top), noun)}, " if top and noun == "model" else ""
-    return f"{heading}{_count(len(graph.resources), 'resource')}: {', '.join(part for part in parts if part)}"
+    total = f"{heading}{_count(len(graph.resources), 'resource') or '0 resources'}"
+    return ": ".join(part for part in (total, ", ".join(part for part in parts if part)) if part)
 
 
 def _count(number: int, noun: str) -> str:
