@@ -1,0 +1,119 @@
+"""A KEDA ScaledObject: the same plan as the HorizontalPodAutoscaler's, in KEDA's words.
+
+KEDA asks Prometheus itself and hands the answer to an autoscaler of its own as an external metric, of which the
+replicas are ceil(answer ÷ threshold): so the answers are totals over all pods. A latency is no total; it is taken by
+``Value``, where the replicas are ceil(replicas × answer ÷ threshold).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..engines.metrics import Histogram, Measure, Metrics
+from ..spec.scaling import Behavior
+from ..spec.stack import Prometheus
+from .adapter import autoscaling_window
+from .queries import latency_matchers, latency_ms, matchers
+from .scaling import RESOURCES, ScalingPlan, Target
+
+POLLING_SECONDS = 15
+FAILURES = 3
+"""Failed polls after which the replicas are kept instead of scaled: 45 s without Prometheus."""
+
+
+def scaled_object(
+    plan: ScalingPlan,
+    target: dict[str, str],
+    metrics: Metrics,
+    prometheus: Prometheus,
+    namespace: str,
+    *,
+    hpa_name: str,
+    track: str | None = None,
+) -> dict[str, Any]:
+    """The spec of a ScaledObject that scales ``target`` (apiVersion, kind, name) by the plan.
+
+    ``hpa_name`` is the name of the autoscaler that KEDA makes; with ``track`` only that track's pods are counted.
+    """
+
+    def trigger(wish: Target) -> dict[str, Any]:
+        if wish.metric in RESOURCES:
+            return {"type": wish.metric, "metricType": "Utilization", "metadata": {"value": f"{wish.value:g}"}}
+        return {
+            "type": "prometheus",
+            "metricType": "Value" if wish.metric == "p95_latency" else "AverageValue",
+            "metadata": {
+                "serverAddress": prometheus.address,
+                "query": _query(wish, metrics, namespace, target["name"], track, prometheus.scrape_interval),
+                "threshold": f"{wish.value:g}",
+                "activationThreshold": "0",
+                # By default an empty answer counts as 0, so that a lost Prometheus would look like an idle model.
+                "ignoreNullValues": "false",
+            },
+        }
+
+    # KEDA's webhook refuses a fallback where no trigger can take it.
+    totals = any(wish.metric not in {*RESOURCES, "p95_latency"} for wish in plan.targets)
+    fallback = {
+        "fallback": {
+            "failureThreshold": FAILURES,
+            "replicas": max(plan.min_replicas, 1),
+            "behavior": "currentReplicasIfHigher",
+        }
+    }
+    return {
+        "scaleTargetRef": target,
+        "minReplicaCount": plan.min_replicas,
+        "maxReplicaCount": plan.max_replicas,
+        "pollingInterval": POLLING_SECONDS,
+        "triggers": [trigger(wish) for wish in plan.targets],
+        **(fallback if totals else {}),
+        "advanced": {
+            "horizontalPodAutoscalerConfig": {"name": hpa_name, "behavior": behavior(plan.behavior)},
+        },
+    }
+
+
+def behavior(wanted: Behavior) -> Any:
+    """A spec's windows and speeds in the HorizontalPodAutoscaler's words, of which KEDA passes all on."""
+    up, down = wanted.scale_up, wanted.scale_down
+    return {
+        "scaleUp": {
+            "stabilizationWindowSeconds": up.window.whole_seconds(),
+            "selectPolicy": "Max",
+            "policies": [
+                {"type": "Percent", "value": up.percent, "periodSeconds": up.period.whole_seconds()},
+                {"type": "Pods", "value": up.pods, "periodSeconds": up.period.whole_seconds()},
+            ],
+        },
+        "scaleDown": {
+            "stabilizationWindowSeconds": down.window.whole_seconds(),
+            "selectPolicy": "Max",
+            "policies": [{"type": "Percent", "value": down.percent, "periodSeconds": down.period.whole_seconds()}],
+        },
+    }
+
+
+def _query(
+    wish: Target, metrics: Metrics, namespace: str, workload: str, track: str | None, scrape_interval: int
+) -> str:
+    """One number for all pods; empty, and so an error for KEDA, where the pods' series are lost."""
+    window = autoscaling_window(scrape_interval)
+    selected = matchers(metrics, namespace, wish.model or "", track)
+    if wish.metric != "p95_latency":
+        return f"sum({_measure(wish, metrics).promql(selected, window=window, by='pod')})"
+    assert isinstance(metrics.latency, Histogram)  # noqa: S101  (the plan has no latency target otherwise)
+    by_workload = latency_matchers(metrics, namespace, wish.model or "", [workload], track)
+    latency = latency_ms(metrics.latency, 0.95, by_workload, window)
+    requests = metrics.requests.promql(selected, window=window)
+    # Without requests the quantile is NaN, of which KEDA makes an enormous negative number.
+    return f"({latency}) >= 0 or 0 * ({requests})"
+
+
+def _measure(wish: Target, metrics: Metrics) -> Measure:
+    measures: dict[str, Measure] = {
+        "utilization": metrics.utilization,
+        "queue_length": metrics.queue_length,
+        "requests_per_second": metrics.requests,
+    }
+    return measures[wish.metric]

@@ -1,0 +1,159 @@
+"""What is recorded about a model, once, so that alerts, dashboards and people read the same numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ...engines.metrics import Histogram, Measure, Metrics, NoHistogram
+from ...engines.sizes import instances_per_replica
+from ...spec.modelspec import ModelSpec
+from ...spec.rollout import Shadow
+from ...spec.units import Duration
+from ..queries import joined, latency_matchers, latency_seconds, matchers, slower, without_candidate
+from ..slo import SCRAPES, Objective
+from .kinds import Recording
+
+RATE_WINDOW = Duration.parse("5m")
+QUANTILES = (0.5, 0.95, 0.99)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One model in one server: what its rules are about."""
+
+    spec: ModelSpec
+    server: str
+    metrics: Metrics
+    namespace: str
+    workloads: tuple[str, ...]
+    """The Deployments or Rollouts that serve it, users' first."""
+    scrape_interval: int
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """Labels of everything that is recorded about the model."""
+        return {"namespace": self.namespace, "model": self.spec.name}
+
+    @property
+    def alert_labels(self) -> dict[str, str]:
+        """Labels of the model's alerts: what routes them to those who own it."""
+        team = {"team": self.spec.team} if self.spec.team else {}
+        return {**self.labels, "server": self.server, **team}
+
+    @property
+    def pod(self) -> str:
+        """A pod's name, for cases."""
+        return f"{self.workloads[0]}-6f5d8c7b9-abcde"
+
+    @property
+    def matchers(self) -> str:
+        """The model's series, without a shadow's: nobody gets a shadow's answers, so they spend no budget."""
+        found = matchers(self.metrics, self.namespace, self.spec.name)
+        return without_candidate(found) if self.shadowed else found
+
+    @property
+    def latency_matchers(self) -> str:
+        answering = self.workloads[:1] if self.shadowed else self.workloads
+        if isinstance(self.metrics.latency, Histogram) and self.metrics.latency.workload_label:
+            return latency_matchers(self.metrics, self.namespace, self.spec.name, answering)
+        return self.matchers
+
+    @property
+    def shadowed(self) -> bool:
+        return isinstance(self.spec.rollout, Shadow)
+
+    @property
+    def window(self) -> Duration:
+        """Of rates: five minutes, or longer where scrapes are rare."""
+        return max(RATE_WINDOW, Duration(self.scrape_interval * SCRAPES * 1_000_000))
+
+    def query(self, measure: Measure, *, by: str = "", window: Duration | None = None) -> str:
+        return measure.promql(
+            self.matchers, window=str(window or self.window), by=by, instances=instances_per_replica(self.spec)
+        )
+
+    def rate(self, what: str, window: Duration | None = None) -> str:
+        """The recorded rate of ``requests``, ``errors``, …, as a query has it."""
+        return self.recorded(f"slipform:{what}:rate{window or self.window}")
+
+    def recorded(self, name: str, **labels: str) -> str:
+        return Recording(name, "", {**self.labels, **labels}).selector
+
+
+def recordings(subject: Subject, objectives: tuple[Objective, ...]) -> tuple[Recording, ...]:
+    """The rules of one model: rates first, what is made of them after."""
+    rules = [*_rates(subject, subject.window), *_gauges(subject), *_latencies(subject)]
+    for objective in objectives:
+        rules += _bad_shares(subject, objective)
+    return tuple({rule.selector: rule for rule in rules}.values())
+
+
+def base_window(objective: Objective) -> Duration:
+    """The window of the rates that an objective's shares are made of: its shortest."""
+    return min(burn.short for burn in objective.alerts)
+
+
+def bad_share(subject: Subject, objective: Objective, window: Duration) -> str:
+    """The recorded share of bad requests within a window, as a query has it."""
+    if objective.bound is None:
+        return subject.recorded(f"slipform:errors:ratio_rate{window}")
+    return subject.recorded(f"slipform:slow:ratio_rate{window}", objective=objective.name)
+
+
+def _rates(subject: Subject, window: Duration) -> Iterator[Recording]:
+    requests = subject.query(subject.metrics.requests, window=window)
+    errors = subject.query(subject.metrics.errors, window=window)
+    yield Recording(f"slipform:requests:rate{window}", requests, subject.labels)
+    # A counter of errors that nothing has counted yet is no data: 0 where there are requests.
+    yield Recording(f"slipform:errors:rate{window}", f"({errors}) or 0 * ({requests})", subject.labels)
+
+
+def _gauges(subject: Subject) -> Iterator[Recording]:
+    metrics, labels = subject.metrics, subject.labels
+    yield Recording("slipform:utilization:avg", f"avg({subject.query(metrics.utilization, by='pod')})", labels)
+    yield Recording("slipform:queue_length:max", f"max({subject.query(metrics.queue_length, by='pod')})", labels)
+    if metrics.rejected is not None:
+        window = subject.window
+        yield Recording(f"slipform:rejected:rate{window}", subject.query(metrics.rejected), labels)
+    for name, measure in metrics.extra:
+        if not measure.of_replica:
+            yield Recording(f"slipform:{name}:{subject.window}", subject.query(measure), labels)
+
+
+def _latencies(subject: Subject) -> Iterator[Recording]:
+    if isinstance(histogram := subject.metrics.latency, Histogram):
+        for quantile in QUANTILES:
+            query = latency_seconds(histogram, quantile, subject.latency_matchers, str(subject.window))
+            yield Recording(f"slipform:latency_seconds:p{quantile * 100:.0f}_{subject.window}", query, subject.labels)
+
+
+def _bad_shares(subject: Subject, objective: Objective) -> Iterator[Recording]:
+    """The share of bad requests within each window of an objective.
+
+    Long windows are averages of the recorded rates, which weigh each request the same and cost one series each, where
+    the raw counters of three days would be read again at every evaluation. Without requests there is no share.
+    """
+    base = base_window(objective)
+    yield from _rates(subject, base)
+    histogram = subject.metrics.latency
+    if objective.bound is None or isinstance(histogram, NoHistogram):
+        bad, all_of_them = subject.rate("errors", base), subject.rate("requests", base)
+    else:
+        labels = {**subject.labels, "objective": objective.name}
+        found = subject.latency_matchers
+        count = f"{histogram.metric}_count{{{joined(found, histogram.extra_matchers)}}}"
+        slow = Recording(f"slipform:slow:rate{base}", slower(histogram, objective.bound, found, str(base)), labels)
+        timed = Recording(f"slipform:timed:rate{base}", f"sum(rate({count}[{base}]))", labels)
+        yield slow
+        yield timed
+        bad, all_of_them = slow.selector, timed.selector
+    for window in sorted({span for burn in objective.alerts for span in (burn.long, burn.short)}):
+        labels = subject.labels if objective.bound is None else {**subject.labels, "objective": objective.name}
+        name = f"slipform:{'errors' if objective.bound is None else 'slow'}:ratio_rate{window}"
+        over = (
+            (bad, all_of_them)
+            if window == base
+            else tuple(f"avg_over_time({one}[{window}])" for one in (bad, all_of_them))
+        )
+        yield Recording(name, f"{over[0]} / ({over[1]} > 0)", labels)

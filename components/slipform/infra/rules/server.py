@@ -1,0 +1,176 @@
+"""Alerts on a server: its replicas and its autoscalers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ...spec.modelspec import ModelSpec
+from ...spec.stack import StackConfig
+from ...spec.units import Duration
+from ..autoscaler import ScaleTarget
+from .kinds import Alert, Checked, series, steady, two_cases
+
+
+@dataclass(frozen=True)
+class Server:
+    """What runs the models: its workloads, their autoscaler, and what the cluster knows about them."""
+
+    name: str
+    specs: tuple[ModelSpec, ...]
+    workloads: tuple[ScaleTarget, ...]
+    hpas: tuple[str, ...]
+    """Names of the HorizontalPodAutoscalers, one a workload, or none where an operator scales by itself."""
+    stack: StackConfig
+
+    @property
+    def spec(self) -> ModelSpec:
+        return self.specs[0]
+
+    @property
+    def namespace(self) -> str:
+        return self.stack.cluster.namespace
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """Labels of the server's alerts; the model's name where there is only one."""
+        model = {"model": self.spec.name} if len(self.specs) == 1 else {}
+        team = {"team": self.spec.team} if self.spec.team else {}
+        return {"namespace": self.namespace, "server": self.name, **model, **team}
+
+    @property
+    def pods(self) -> str:
+        """A pattern for the names of the pods that ReplicaSets give: not those of a server whose name begins alike."""
+        names = "|".join(workload.name for workload in self.workloads)
+        return f"({names})-[a-z0-9]{{1,10}}-[a-z0-9]{{5}}"
+
+    @property
+    def pod(self) -> str:
+        """A pod's name, for cases."""
+        return f"{self.workloads[0].name}-6f5d8c7b9-abcde"
+
+
+def server_alerts(server: Server) -> tuple[Checked, ...]:
+    """Alerts about the server's replicas and autoscalers."""
+    return tuple(_server_alerts(server))
+
+
+def _server_alerts(server: Server) -> Iterator[Checked]:
+    yield _metrics_lost(server)
+    if server.spec.scaling.min_replicas > 0:
+        yield _no_ready_replica(server)
+    for hpa in server.hpas:
+        if server.spec.scaling.min_replicas < server.spec.scaling.max_replicas:
+            yield _at_maximum(server, hpa)
+        yield _autoscaler_blind(server, hpa)
+
+
+def _metrics_lost(server: Server) -> Checked:
+    """No replica can be scraped: every other alert and the autoscaler are blind."""
+    lasting = Duration.parse("20m")
+    up = series("up", {"namespace": server.namespace, "job": server.name})
+    pod = series("up", {"namespace": server.namespace, "job": server.name, "pod": server.pod})
+    alert = Alert(
+        name="SlipformTargetDown",
+        expr=f"absent({up} == 1)",
+        hold=Duration.parse("15m"),
+        severity="ticket",
+        labels=server.labels,
+        summary=f"{server.name}: no replica can be scraped",
+        description=f"Prometheus can scrape no replica of {server.name}: alerts and autoscaling do not see it.",
+        remedy="Look at Prometheus' targets page; then at the NetworkPolicy and at the port named metrics.",
+    )
+    return two_cases(alert, 1, {pod: steady(0, lasting)}, {pod: steady(1, lasting)}, lasting)
+
+
+def _no_ready_replica(server: Server) -> Checked:
+    lasting = Duration.parse("20m")
+    ready, created = _ready(server)
+    expr = f"sum({ready}) < 1"
+    if created:
+        # A server that was just made may still load its models.
+        patience = server.spec.serving.startup_timeout.whole_seconds()
+        expr += f" and on () time() - min({created}) > {patience}"
+    alert = Alert(
+        name="SlipformNoReadyReplica",
+        expr=expr,
+        hold=Duration.parse("2m"),
+        severity="page",
+        labels=server.labels,
+        summary=f"{server.name}: no replica is ready",
+        description=f"No replica of {server.name} is ready: every request fails.",
+        remedy=(
+            f"`kubectl -n {server.namespace} describe pods -l app.kubernetes.io/name={server.name}`: Pending lacks "
+            "nodes, Init lacks the model's files, CrashLoopBackOff says why in its log."
+        ),
+    )
+    since = {_one_of(created, server): steady(0, lasting)} if created else {}
+    return two_cases(
+        alert,
+        0,
+        {_one_of(ready, server): steady(0, lasting), **since},
+        {_one_of(ready, server): steady(1, lasting), **since},
+        Duration.parse("15m"),
+    )
+
+
+def _ready(server: Server) -> tuple[str, str | None]:
+    """Selectors of the number of ready replicas, and of when they were made, where somebody tells."""
+    names = "|".join(workload.name for workload in server.workloads)
+    if server.workloads[0].kind == "Rollout":
+        return f'rollout_info_replicas_available{{namespace="{server.namespace}",name=~"{names}"}}', None
+    found = f'{{namespace="{server.namespace}",deployment=~"{names}"}}'
+    return f"kube_deployment_status_replicas_ready{found}", f"kube_deployment_created{found}"
+
+
+def _at_maximum(server: Server, hpa: str) -> Checked:
+    lasting = Duration.parse("20m")
+    found = {"namespace": server.namespace, "horizontalpodautoscaler": hpa}
+    current = series("kube_horizontalpodautoscaler_status_current_replicas", found)
+    most = series("kube_horizontalpodautoscaler_spec_max_replicas", found)
+    highest = server.spec.scaling.max_replicas
+    alert = Alert(
+        name="SlipformReplicasAtMaximum",
+        expr=f"max({current}) >= max({most})",
+        hold=Duration.parse("15m"),
+        severity="ticket",
+        labels={**server.labels, "horizontalpodautoscaler": hpa},
+        summary=f"{hpa}: as many replicas as there may be",
+        description=f"{hpa} has had VALUE replicas for 15 minutes, the most that scaling.max_replicas allows.",
+        remedy="Raise scaling.max_replicas, and nodes.max_nodes with it, if the load is meant to be so high.",
+    )
+    most_of_them = {most: steady(highest, lasting)}
+    return two_cases(
+        alert,
+        highest,
+        {current: steady(highest, lasting), **most_of_them},
+        {current: steady(highest - 1, lasting), **most_of_them},
+        lasting,
+    )
+
+
+def _autoscaler_blind(server: Server, hpa: str) -> Checked:
+    """With a metric that it can't read an autoscaler still adds replicas, but never takes them away."""
+    lasting = Duration.parse("20m")
+    found = {"namespace": server.namespace, "horizontalpodautoscaler": hpa, "condition": "ScalingActive"}
+    failing = series("kube_horizontalpodautoscaler_status_condition", {**found, "status": "false"})
+    alert = Alert(
+        name="SlipformAutoscalerBlind",
+        expr=f"max({failing}) > 0",
+        hold=Duration.parse("15m"),
+        severity="ticket",
+        labels={**server.labels, "horizontalpodautoscaler": hpa},
+        summary=f"{hpa}: the autoscaler can't read its metrics",
+        description=f"The HorizontalPodAutoscaler {hpa} could not compute replicas for 15 minutes.",
+        remedy=(
+            f"`kubectl -n {server.namespace} describe hpa {hpa}` names the metric; look whether its rule is in "
+            "prometheus-adapter's config (slipform-adapter-rules-…) and whether the pods are scraped."
+        ),
+    )
+    return two_cases(alert, 1, {failing: steady(1, lasting)}, {failing: steady(0, lasting)}, lasting)
+
+
+def _one_of(selector: str, server: Server) -> str:
+    """A series that a selector over all workloads finds: the first one's."""
+    names = "|".join(workload.name for workload in server.workloads)
+    return selector.replace(f'=~"{names}"', f'="{server.workloads[0].name}"')
