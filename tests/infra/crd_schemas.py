@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any
 
@@ -33,7 +33,8 @@ def is_valid(resource: Registered) -> None:
 
 
 def _errors(schema: dict[str, Any], value: object) -> Iterator[jsonschema.ValidationError]:
-    checked = jsonschema.validators.extend(jsonschema.Draft202012Validator, {"x-kubernetes-validations": _durations})
+    extend: Callable[..., Any] = jsonschema.validators.extend
+    checked = extend(jsonschema.Draft202012Validator, {"x-kubernetes-validations": _durations})
     yield from checked(schema).iter_errors(value)
 
 

@@ -29,7 +29,7 @@ def analysis_template(
     if analysis.max_error_rate is not None:
         bounds.append(("error-rate", error_rate(metrics, pods, window), number(analysis.max_error_rate)))
     if analysis.max_p95_latency is not None and isinstance(metrics.latency, Histogram):
-        query = p95_latency_ms(metrics.latency, pods, window)
+        query = p95_latency_ms(metrics, metrics.latency, pods, analysis.window, scrape_interval)
         bounds.append(("p95-latency", query, number(analysis.max_p95_latency.milliseconds)))
     return {
         "args": [{"name": HASH}, {"name": COUNT}],
@@ -57,9 +57,16 @@ def error_rate(metrics: Metrics, pods: str, window: str) -> str:
     return f"(({errors}) / (({requests}) > 0)) or {_scraped(pods)}"
 
 
-def p95_latency_ms(latency: Histogram, pods: str, window: str) -> str:
-    """The 95th percentile in milliseconds; without requests it is NaN, which >= drops."""
-    return f"({latency_ms(latency, 0.95, pods, window)} >= 0) or {_scraped(pods)}"
+def p95_latency_ms(metrics: Metrics, latency: Histogram, pods: str, window: Duration, scrape_interval: int) -> str:
+    """The 95th percentile in milliseconds; without requests it is NaN, which >= drops.
+
+    Pods that had requests for a whole window and still have no percentile are not measured: that is no 0, but nothing.
+    """
+    over, looks = prometheus_duration(window), int(window.seconds // scrape_interval)
+    requests = metrics.requests.promql(pods, window=over)
+    unmeasured = f"count_over_time((({requests}) > 0)[{over}:{scrape_interval}s]) >= {looks}"
+    percentile = latency_ms(latency, 0.95, pods, over)
+    return f"({percentile} >= 0) or ({_scraped(pods)} unless ({unmeasured}))"
 
 
 def arguments(count: int) -> list[Spec]:
