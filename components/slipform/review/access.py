@@ -8,7 +8,6 @@ from ..spec.findings import Finding
 from ..spec.modelspec import ModelSpec
 from ..spec.stack import StackConfig
 
-
 WRITABLE = ("s3", "gs")
 """Stores that a pod can write to and other pods read."""
 
