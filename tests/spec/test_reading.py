@@ -1,0 +1,76 @@
+"""Every mistake in one go: what is wrong is taken out, and the rest still says what it sees."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from slipform.spec.document import read
+from slipform.spec.findings import InvalidSpec
+from slipform.spec.modelspec import ModelSpec
+from slipform.spec.reading import typed
+
+from ..builders import SPEC, merged
+
+
+def messages(tmp_path: Path, **changes: Any) -> list[tuple[str, str]]:
+    file = tmp_path / "spec.yaml"
+    file.write_text(json.dumps(merged(SPEC, changes)), encoding="utf-8")
+    _, findings, _ = typed(ModelSpec, read(file))
+    return [(finding.field, finding.message) for finding in findings]
+
+
+def test_a_right_spec_has_no_findings(tmp_path: Path) -> None:
+    assert messages(tmp_path) == []
+
+
+def test_a_mistake_within_a_part_does_not_hide_the_parts_own(tmp_path: Path) -> None:
+    found = messages(tmp_path, scaling={"min_replicas": 5, "max_replicas": 2, "typo": 1})
+    assert found == [("scaling.typo", "unknown field 'typo'"), ("scaling", "min_replicas 5 is over max_replicas 2")]
+
+
+def test_what_was_taken_out_is_not_reported_as_missing(tmp_path: Path) -> None:
+    found = messages(tmp_path, model={"uri": "nowhere", "format": "onx"})
+    assert [field for field, _ in found] == ["model.format", "model.uri"]
+
+
+def test_mistakes_of_several_parts_come_together(tmp_path: Path) -> None:
+    found = messages(tmp_path, name="A_b", team=3, slo={"latency": {"p95": 100}}, traffic={"timeout": "soon"})
+    assert {field for field, _ in found} == {"name", "team", "slo.latency.p95", "traffic.timeout"}
+
+
+def test_a_version_may_be_quoted(tmp_path: Path) -> None:
+    assert messages(tmp_path, model={"version": "3"}) == []
+
+
+@pytest.mark.parametrize("version", ["01", "0", "-1", "abc", 0, -1, 1.5, True, str(2**63), 2**63])
+def test_what_is_no_version_folder_is_refused(tmp_path: Path, version: object) -> None:
+    assert [field for field, _ in messages(tmp_path, model={"version": version})] == ["model.version"]
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers(-5, 5) | st.sampled_from(["", "x", "5ms", "8Gi", "nvidia-l4", "canary"]),
+    lambda inner: st.lists(inner, max_size=2)
+    | st.dictionaries(st.sampled_from([*ModelSpec.model_fields, "candidate", "weight", "version"]), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.dictionaries(st.sampled_from([*ModelSpec.model_fields, "unknown"]), ANYTHING, max_size=5))
+def test_any_mapping_is_a_spec_or_has_findings_with_a_place(
+    tmp_path_factory: pytest.TempPathFactory, changes: dict[str, Any]
+) -> None:
+    file = tmp_path_factory.getbasetemp() / "any.yaml"
+    file.write_text(json.dumps({**SPEC, **changes}), encoding="utf-8")
+    try:
+        spec, findings, wrong = typed(ModelSpec, read(file))
+    except InvalidSpec as refused:
+        assert refused.findings  # noqa: PT017
+        return
+    assert (spec is not None and not findings) or findings
+    assert all(finding.location is not None and finding.location.line for finding in findings)
