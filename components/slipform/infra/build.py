@@ -44,7 +44,8 @@ class EngineBuild(pulumi.ComponentResource):
     """A Job whose name is the build's key: what is changed is built anew, what is unchanged is not.
 
     It stays in the cluster when it is done, since a refresh that misses it would make it again; and where its result is
-    in the stack's artifacts already, it ends well at once.
+    in the stack's artifacts already, it ends well at once. What it was made with is past: another label or another image
+    changes nothing. One that failed for a reason outside the spec is made again by deleting it and a refresh.
     """
 
     def __init__(self, name: str, args: EngineBuildArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -97,17 +98,18 @@ class EngineBuild(pulumi.ComponentResource):
     def _create_config(self) -> core.v1.ConfigMap:
         manifest = build_manifest(self._args.spec, self._args.version, self._args.platform.stack)
         return core.v1.ConfigMap(
-            self._name,
+            f"{self._name}-{self._key}",
             metadata=self._metadata,
             data={MANIFEST: manifest},
             immutable=True,
-            opts=self._args.platform.options(self),
+            opts=self._args.platform.options(self, ignore_changes=["metadata.labels", "data"]),
         )
 
     def _create_job(self) -> batch.v1.Job:
         limit = TIME_LIMIT.whole_seconds()
         return batch.v1.Job(
-            self._name,
+            # The key is in Pulumi's name as well: another build is another Job beside the old one, not its replacement.
+            f"{self._name}-{self._key}",
             metadata=self._metadata,
             spec=batch.v1.JobSpecArgs(
                 backoff_limit=RETRIES,
@@ -126,7 +128,10 @@ class EngineBuild(pulumi.ComponentResource):
                 ),
             ),
             opts=self._args.platform.options(
-                self, custom_timeouts=pulumi.CustomTimeouts(create=f"{limit + 300}s", update=f"{limit + 300}s")
+                self,
+                # A Job's template can't be changed, and to make the Job again for a label would cost a GPU's time.
+                ignore_changes=["metadata.labels", "spec"],
+                custom_timeouts=pulumi.CustomTimeouts(create=f"{limit + 300}s", update=f"{limit + 300}s"),
             ),
         )
 

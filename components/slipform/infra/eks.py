@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..spec.machines import is_bottlerocket, machines
+from ..spec.machines import machines
 from ..spec.nodes import NodePool
 from .placement import node_labels
 
@@ -32,8 +32,3 @@ def group_labels(name: str, pool: NodePool) -> dict[str, str]:
     """The nodes' labels. Cluster Autoscaler reads them, and the taints, from EKS, also while there is no node."""
     kind = next((machine.accelerator for machine in machines(pool) if machine.has_nvidia_gpu), None)
     return {**({ACCELERATOR_LABEL: kind} if kind else {}), **node_labels(name, pool)}
-
-
-def data_volume(pool: NodePool) -> str:
-    """The device that holds images and pods: Bottlerocket keeps its own files on another."""
-    return "/dev/xvdb" if is_bottlerocket(pool) else "/dev/xvda"

@@ -8,8 +8,8 @@ from typing import Any
 from ..spec.machines import architecture, is_bottlerocket, machines
 from ..spec.nodes import NodePool, Taint
 from ..spec.stack import Aws
-from ..spec.units import Memory
 from .placement import GPU_RESOURCE, node_labels, node_taints
+from .volumes import volumes
 
 NODE_POOL = ("karpenter.sh/v1", "NodePool")
 NODE_CLASS = ("karpenter.k8s.aws/v1", "EC2NodeClass")
@@ -18,8 +18,6 @@ CONSOLIDATE_AFTER = "10m"
 """Longer than an autoscaler waits before it takes replicas away: a burst that comes back finds its machines."""
 EXPIRE_AFTER = "720h"
 """No machine is older than thirty days, so none is without its image's updates."""
-BOTTLEROCKET_SYSTEM_VOLUME = "4Gi"
-"""The volume with Bottlerocket's own, read-only files; images and pods are on the other."""
 
 
 def node_pool_spec(name: str, pool: NodePool) -> dict[str, Any]:
@@ -97,19 +95,10 @@ def _taint(taint: Taint) -> dict[str, str]:
 
 
 def _disks(pool: NodePool) -> list[dict[str, Any]]:
-    size = f"{gibibytes(pool.disk)}Gi"
-    sizes = (
-        {"/dev/xvda": BOTTLEROCKET_SYSTEM_VOLUME, "/dev/xvdb": size} if is_bottlerocket(pool) else {"/dev/xvda": size}
-    )
     return [
         {
             "deviceName": device,
-            "ebs": {"volumeSize": size, "volumeType": "gp3", "encrypted": True, "deleteOnTermination": True},
+            "ebs": {"volumeSize": f"{gib}Gi", "volumeType": "gp3", "encrypted": True, "deleteOnTermination": True},
         }
-        for device, size in sizes.items()
+        for device, gib in volumes(pool).items()
     ]
-
-
-def gibibytes(size: Memory) -> int:
-    """Rounded up: volumes have whole GiB."""
-    return -(-size.bytes // 2**30)

@@ -15,6 +15,7 @@ from ..spec.stack import Aws
 from . import eks, iam, karpenter
 from .placement import POOL_LABEL, node_taints
 from .platform import Platform
+from .volumes import volumes
 
 if TYPE_CHECKING:
     import pulumi_aws as aws
@@ -127,14 +128,12 @@ class GpuNodePool(pulumi.ComponentResource):
             self._name,
             block_device_mappings=[
                 aws.ec2.LaunchTemplateBlockDeviceMappingArgs(
-                    device_name=eks.data_volume(self._args.pool),
+                    device_name=device,
                     ebs=aws.ec2.LaunchTemplateBlockDeviceMappingEbsArgs(
-                        volume_size=karpenter.gibibytes(self._args.pool.disk),
-                        volume_type="gp3",
-                        encrypted="true",
-                        delete_on_termination="true",
+                        volume_size=gib, volume_type="gp3", encrypted="true", delete_on_termination="true"
                     ),
                 )
+                for device, gib in volumes(self._args.pool).items()
             ],
             # Pods can't take the node's own credentials: the metadata service is one hop too far for them.
             metadata_options=aws.ec2.LaunchTemplateMetadataOptionsArgs(
