@@ -97,7 +97,7 @@ def test_the_key_does_not_change_with_anything_else(spec: dict[str, Any], stack:
 
 def test_a_default_that_is_written_out_keeps_the_key() -> None:
     plain = model_spec(build={"target": "tensorrt"})
-    written = {"target": "tensorrt", "precision": "fp32", "workspace": "4096Mi", "accept": {}}
+    written: dict[str, Any] = {"target": "tensorrt", "precision": "fp32", "workspace": "4096Mi", "accept": {}}
     written["profiles"] = [{"batch": {"min": 1, "opt": 32, "max": 32}}]
 
     assert build_key(model_spec(build=written), 3, stack_config()) == build_key(plain, 3, stack_config())

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,19 +17,15 @@ from slipform_runtime.metrics.exposition import METRICS
 from slipform_runtime.metrics.statistics import DEFAULT_LATENCY_BUCKETS_MS
 
 from ..builders import stack_config
-from ..cluster.tools import Unavailable, ensure
+from .promql import MATCHERS, Load, assert_valid, assert_value, series, uses
 
 TRITON, FASTAPI = engine("triton").metrics(stack_config()), engine("fastapi").metrics(stack_config())
 BOTH = {"triton": TRITON, "fastapi": FASTAPI}
-MATCHERS = 'namespace="models",model="resnet50"'
 
 
-@pytest.fixture(scope="module")
-def promtool() -> Path:
-    try:
-        return ensure("promtool")
-    except Unavailable as unavailable:
-        pytest.skip(str(unavailable))
+def utilization(metrics: Metrics) -> Measure:
+    assert metrics.utilization is not None
+    return metrics.utilization
 
 
 def measures(metrics: Metrics) -> Iterator[tuple[str, Measure]]:
@@ -43,24 +37,10 @@ def measures(metrics: Metrics) -> Iterator[tuple[str, Measure]]:
     yield from metrics.extra
 
 
-def uses(measure: Measure) -> Iterator[str]:
-    """A rule's, an alert's by pod, and prometheus-adapter's once it has filled its own holes."""
-    yield measure.promql(MATCHERS, instances=4)
-    yield measure.promql("", window="30s", by="pod")
-    adapter = measure.promql("<<.LabelMatchers>>", window="2m", by="<<.GroupBy>>")
-    yield adapter.replace("<<.LabelMatchers>>", 'namespace="models",pod=~"a|b"').replace("<<.GroupBy>>", "pod")
-
-
 @pytest.mark.parametrize("name", BOTH)
 def test_every_query_is_valid_in_every_use(name: str, promtool: Path, tmp_path: Path) -> None:
     queries = [query for _, measure in measures(BOTH[name]) for query in uses(measure)]
-    rules = [{"record": f"slipform:test_{index}", "expr": query} for index, query in enumerate(queries)]
-    file = tmp_path / "rules.yaml"
-    file.write_text(json.dumps({"groups": [{"name": "queries", "rules": rules}]}))
-    judged = subprocess.run([promtool, "check", "rules", file], capture_output=True, text=True, check=False)
-
-    assert judged.returncode == 0, judged.stdout + judged.stderr
-    assert f"{len(queries)} rules found" in judged.stdout
+    assert_valid(promtool, tmp_path, queries)
 
 
 @pytest.mark.parametrize("name", BOTH)
@@ -70,13 +50,7 @@ def test_no_hole_is_left_open(name: str) -> None:
         assert measure.series in measure.query
 
 
-def series(metric: str, value: str, pod: str = "a", **labels: str) -> dict[str, str]:
-    every = {"namespace": "models", "pod": pod, "model": "resnet50", "version": "3", **labels}
-    text = ",".join(f'{name}="{given}"' for name, given in every.items())
-    return {"series": f"{metric}{{{text}}}", "values": value}
-
-
-def triton_pod(pod: str, batch: int, batches: int, batch_us: int, hits: int | None = None) -> list[dict[str, str]]:
+def triton_pod(pod: str, batch: int, batches: int, batch_us: int, hits: int | None = None) -> list[Load]:
     """Counters of a pod that runs, every second, some batches of so many requests and microseconds each."""
     requests = batch * batches
     shares = {"input": batch_us // 10, "infer": batch_us * 8 // 10, "output": batch_us // 10}
@@ -86,25 +60,6 @@ def triton_pod(pod: str, batch: int, batches: int, batch_us: int, hits: int | No
     if hits is not None:
         rates["nv_cache_num_hits_per_model"] = hits
     return [series(metric, f"0+{rate * 15}x40", pod) for metric, rate in rates.items()]
-
-
-def evaluated(promtool: Path, folder: Path, query: str, loads: list[dict[str, str]], expected: float) -> None:
-    """The query's one value after ten minutes of the load."""
-    test = {
-        "tests": [
-            {
-                "interval": "15s",
-                "input_series": loads,
-                "promql_expr_test": [
-                    {"expr": f"round({query}, 0.001)", "eval_time": "10m", "exp_samples": [{"value": expected}]}
-                ],
-            }
-        ]
-    }
-    file = folder / "test.yaml"
-    file.write_text(json.dumps(test))
-    judged = subprocess.run([promtool, "test", "rules", file], capture_output=True, text=True, check=False)
-    assert judged.returncode == 0, judged.stdout + judged.stderr
 
 
 @pytest.mark.parametrize(
@@ -124,18 +79,18 @@ def evaluated(promtool: Path, folder: Path, query: str, loads: list[dict[str, st
     ],
 )
 def test_tritons_utilisation_is_the_share_of_time_in_which_instances_execute(
-    loads: list[dict[str, str]], instances: int, share: float, promtool: Path, tmp_path: Path
+    loads: list[Load], instances: int, share: float, promtool: Path, tmp_path: Path
 ) -> None:
-    query = TRITON.utilization.promql(MATCHERS, instances=instances)
-    evaluated(promtool, tmp_path, query, loads, share)
+    query = utilization(TRITON).promql(MATCHERS, instances=instances)
+    assert_value(promtool, tmp_path, query, loads, share)
 
 
 def test_an_adapters_query_counts_the_busy_instances_of_a_pod(promtool: Path, tmp_path: Path) -> None:
     loads = triton_pod("a", batch=8, batches=30, batch_us=50_000) + triton_pod(
         "b", batch=1, batches=10, batch_us=50_000
     )
-    by_pod = TRITON.utilization.promql('namespace="models"', by="pod")
-    evaluated(promtool, tmp_path, f"sum({by_pod})", loads, 1.5 + 0.5)
+    by_pod = utilization(TRITON).promql('namespace="models"', by="pod")
+    assert_value(promtool, tmp_path, f"sum({by_pod})", loads, 1.5 + 0.5)
 
 
 def test_the_runtimes_utilisation_is_the_share_of_time_in_which_instances_execute(
@@ -147,7 +102,7 @@ def test_the_runtimes_utilisation_is_the_share_of_time_in_which_instances_execut
         series("model_busy_seconds_total", "0+0x40", pod="b", instance="0"),
         series("model_busy_seconds_total", "0+7.5x40", pod="b", instance="1"),
     ]
-    evaluated(promtool, tmp_path, FASTAPI.utilization.promql(MATCHERS, instances=2), loads, 0.5)
+    assert_value(promtool, tmp_path, utilization(FASTAPI).promql(MATCHERS, instances=2), loads, 0.5)
 
 
 @pytest.mark.parametrize(
@@ -174,7 +129,7 @@ def test_errors_are_what_is_the_servers_fault(
     metrics: Metrics, metric: str, label: str, kinds: dict[str, bool], promtool: Path, tmp_path: Path
 ) -> None:
     loads = [series(metric, "0+15x40", **{label: kind}) for kind in kinds]
-    evaluated(promtool, tmp_path, metrics.errors.promql(MATCHERS), loads, sum(kinds.values()))
+    assert_value(promtool, tmp_path, metrics.errors.promql(MATCHERS), loads, sum(kinds.values()))
 
 
 def test_all_of_tritons_requests_are_counted(promtool: Path, tmp_path: Path) -> None:
@@ -182,7 +137,7 @@ def test_all_of_tritons_requests_are_counted(promtool: Path, tmp_path: Path) -> 
         series("nv_inference_request_success", "0+150x40"),
         *(series("nv_inference_request_failure", "0+15x40", reason=reason) for reason in ("REJECTED", "CANCELED")),
     ]
-    evaluated(promtool, tmp_path, TRITON.requests.promql(MATCHERS), loads, 12)
+    assert_value(promtool, tmp_path, TRITON.requests.promql(MATCHERS), loads, 12)
 
 
 def test_the_outcomes_of_requests_are_the_runtimes_own() -> None:
@@ -237,7 +192,7 @@ def test_a_bound_is_found_however_prometheus_spells_it(
     assert isinstance(TRITON.latency, Histogram)
     matcher = TRITON.latency.le(Duration.parse(bound))
     loads = [series("requests_bucket", "1x40", le=le) for le in (*spellings, *others)]
-    evaluated(promtool, tmp_path, f"sum(requests_bucket{{{matcher}}})", loads, len(spellings))
+    assert_value(promtool, tmp_path, f"sum(requests_bucket{{{matcher}}})", loads, len(spellings))
 
 
 def test_a_bound_that_is_no_bucket_has_a_nearest_one() -> None:

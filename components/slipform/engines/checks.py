@@ -1,4 +1,4 @@
-"""Checks that engines share: images, formats, builds, and latency that has to be measured."""
+"""Checks that engines share: images, formats and builds."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from ..spec.modelspec import ModelSpec
 from ..spec.stack import Image, StackConfig
 from .build_manifest import build_image
 from .formats import NEEDS_TENSORS, PROCESSORS_ONLY, served_format
-from .latency import bounds
-from .metrics import Histogram, NoHistogram
 
 EXPORTS = {
     "pytorch": "export it: torch.onnx.export(model, inputs, 'model.onnx') and format: onnx",
@@ -87,24 +85,6 @@ def can_build(spec: ModelSpec, stack: StackConfig) -> Iterator[Finding]:
             path=("build",),
             remedy="add slipform:artifacts: {uri: s3://BUCKET/PREFIX} to the stack's config",
         )
-
-
-def measures_latency(spec: ModelSpec, latency: Histogram | NoHistogram) -> Iterator[Finding]:
-    """What is promised or scaled on has to be measured; an objective's bound has to be a bucket's."""
-    for path, bound in bounds(spec):
-        if isinstance(latency, NoHistogram):
-            yield Finding(
-                f"nothing measures the latency: {latency.reason}", path=path, given=str(bound), remedy=latency.remedy
-            )
-        elif path[0] == "slo" and latency.le(bound) is None:
-            unit = latency.unit
-            yield Finding(
-                f"{bound} is no bucket of {latency.metric}, so requests within it can't be counted",
-                path=path,
-                given=str(bound),
-                allowed=", ".join(f"{bucket:g}{unit}" for bucket in latency.buckets),
-                remedy=f"write {latency.nearest(bound):g}{unit}",
-            )
 
 
 _BUILDS = {

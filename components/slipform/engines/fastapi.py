@@ -36,7 +36,6 @@ class FastAPI(Engine):
             field = "runtime_gpu" if on_gpu(spec) else "runtime"
             yield from checks.has_images(spec, stack, title, _image(spec, stack), field)
             yield from checks.can_build(spec, stack)
-            yield from checks.measures_latency(spec, self.metrics(stack).latency)
 
     def workload(self, server: Server) -> Container:
         spec, stack = server.spec, server.stack

@@ -1,8 +1,30 @@
-"""Latency as the mesh measures it, for engines that have no histogram of their own."""
+"""What the mesh measures, for engines that don't: requests, errors and latency of a Deployment."""
 
 from __future__ import annotations
 
-from .metrics import Histogram
+from .metrics import Histogram, Measure
+
+WORKLOAD = "destination_workload"
+"""The label that names the Deployment; the namespace is in ``destination_workload_namespace``."""
+
+_SERVED = 'reporter="destination"'
+
+
+def _rate(matchers: str) -> str:
+    return f"rate(istio_requests_total{{{matchers},@matchers}}[@window])"
+
+
+ISTIO_REQUESTS = Measure("istio_requests_total", f"sum by (@by) ({_rate(_SERVED)})", workload_label=WORKLOAD)
+
+_HTTP_ERRORS = 'response_code=~"5..|429"'
+_GRPC_ERRORS = 'grpc_response_status=~"4|8|13|14"'
+"""Deadline, full queue, internal, unavailable; HTTP's code of these is 200."""
+
+ISTIO_ERRORS = Measure(
+    "istio_requests_total",
+    f"sum by (@by) ({_rate(f'{_SERVED},{_HTTP_ERRORS}')} or {_rate(f'{_SERVED},{_GRPC_ERRORS}')})",
+    workload_label=WORKLOAD,
+)
 
 ISTIO_LATENCY = Histogram(
     metric="istio_request_duration_milliseconds",
@@ -11,6 +33,6 @@ ISTIO_LATENCY = Histogram(
     buckets=(
         0.5, 1, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000, 30000, 60000, 300000, 600000, 1800000, 3600000,
     ),
-    extra_matchers='reporter="destination"',
-    workload_label="destination_workload",
+    extra_matchers=_SERVED,
+    workload_label=WORKLOAD,
 )  # fmt: skip

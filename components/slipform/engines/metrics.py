@@ -23,6 +23,8 @@ class Measure:
     query: str
     of_replica: bool = False
     """True where the series carry no model's label, so that matchers can only choose pods."""
+    workload_label: str | None = None
+    """As a Histogram's: the label that names the Deployment, where the mesh measures what the engine does not."""
 
     def promql(self, matchers: str, *, window: str = "5m", by: str = "", instances: int = 1) -> str:
         """The query for some labels; ``by`` empty means one number for all of them together."""
@@ -91,7 +93,8 @@ class Metrics:
     """The quantities that autoscaling, rules and analyses are written against.
 
     ``requests`` and ``errors`` are per second; ``errors`` counts what is the server's fault. ``queue_length`` is the
-    number of requests that wait; ``utilization`` the share (0 to 1) of time in which the instances execute.
+    number of requests that wait; ``utilization`` the share (0 to 1) of time in which the instances execute. Requests
+    and errors are known of every engine, by itself or by the mesh; the other two are None where nobody measures them.
 
     The share needs to know how many instances a replica has (``sizes.instances_per_replica``). A query that serves many
     models, as prometheus-adapter's does, leaves it at 1 and so counts the busy instances of a replica: its target is
@@ -102,8 +105,8 @@ class Metrics:
     version_label: str
     requests: Measure
     errors: Measure
-    queue_length: Measure
-    utilization: Measure
+    queue_length: Measure | None
+    utilization: Measure | None
     latency: Histogram | NoHistogram
     rejected: Measure | None = None
     """Requests per second that a full queue refused."""

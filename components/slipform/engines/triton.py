@@ -38,7 +38,6 @@ class Triton(Engine):
             yield from checks.has_images(spec, stack, "Triton", stack.images.triton, "triton")
             yield from checks.can_build(spec, stack)
             yield from _release_problems(spec, stack.images.triton_release)
-            yield from checks.measures_latency(spec, self.metrics(stack).latency)
 
     def workload(self, server: Server) -> Container:
         spec, stack = server.spec, server.stack
