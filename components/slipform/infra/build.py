@@ -44,8 +44,8 @@ class EngineBuild(pulumi.ComponentResource):
     """A Job whose name is the build's key: what is changed is built anew, what is unchanged is not.
 
     It stays in the cluster when it is done, since a refresh that misses it would make it again; and where its result is
-    in the stack's artifacts already, it ends well at once. What it was made with is past: another label or another image
-    changes nothing. One that failed for a reason outside the spec is made again by deleting it and a refresh.
+    in the stack's artifacts already, it ends well at once. What it was made with is past: another label or image changes
+    nothing. One that failed for a reason outside the spec is made again by deleting it, and a refresh.
     """
 
     def __init__(self, name: str, args: EngineBuildArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -98,7 +98,7 @@ class EngineBuild(pulumi.ComponentResource):
     def _create_config(self) -> core.v1.ConfigMap:
         manifest = build_manifest(self._args.spec, self._args.version, self._args.platform.stack)
         return core.v1.ConfigMap(
-            f"{self._name}-{self._key}",
+            self.job_name,
             metadata=self._metadata,
             data={MANIFEST: manifest},
             immutable=True,
@@ -108,8 +108,9 @@ class EngineBuild(pulumi.ComponentResource):
     def _create_job(self) -> batch.v1.Job:
         limit = TIME_LIMIT.whole_seconds()
         return batch.v1.Job(
-            # The key is in Pulumi's name as well: another build is another Job beside the old one, not its replacement.
-            f"{self._name}-{self._key}",
+            # Pulumi's name for it too: another build is another Job beside this one, and not its replacement; and a
+            # candidate that becomes the stable version keeps its own.
+            self.job_name,
             metadata=self._metadata,
             spec=batch.v1.JobSpecArgs(
                 backoff_limit=RETRIES,
