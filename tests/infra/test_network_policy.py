@@ -55,8 +55,8 @@ def test_only_the_named_clients_may_call() -> None:
     assert rules(policy(traffic={"clients": ["web", "checkout"]}))[0] == (["web", "checkout"], [8000, 8001])
 
 
-def test_a_protocol_that_is_not_served_is_closed() -> None:
-    assert rules(policy(serving={"protocols": ["grpc"]}))[0] == (["*"], [8001])
+def test_a_port_that_only_probes_use_is_closed() -> None:
+    assert rules(policy(ports=(Port("http", 8000, exposed=False), *PORTS[1:])))[0] == (["*"], [8001])
 
 
 def test_the_gateways_pods_may_call_an_exposed_model() -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, cast
 
+import pulumi
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from slipform.engines.base import Port
 from slipform.infra import routes
 from slipform.infra.traffic import TrafficRoute, TrafficRouteArgs, is_routed
 from slipform.spec.units import Duration
@@ -159,9 +161,10 @@ def test_a_stream_has_no_timeout_and_is_not_sent_again() -> None:
     assert names.index("grpc-stream") < names.index("grpc")
 
 
-def test_only_chosen_protocols_are_routed() -> None:
-    found = http(routed(serving={"protocols": ["grpc"]}))
-    assert {each["route"][0]["destination"]["port"]["number"] for each in found} == {8001}
+def test_a_port_that_only_probes_use_has_no_route() -> None:
+    ports = (Port("http", 8000, exposed=False), *PORTS[1:])
+    legs = routes.virtual_service(server(), ["resnet50"], ["mesh"], routes.mesh_legs(server(), ports))["http"]
+    assert {each["route"][0]["destination"]["port"]["number"] for each in legs} == {8001}
 
 
 @pytest.mark.parametrize(
@@ -248,8 +251,44 @@ def test_endpoints_name_what_is_served() -> None:
         "grpc": "resnet50.models.svc:8001",
         "public": "https://resnet50.models.example.com",
     }
-    only_rest = model_spec(serving={"protocols": ["rest"]})
-    assert routes.endpoints(server(only_rest), PORTS).outputs() == {"rest": "http://resnet50.models.svc:8000"}
+    assert routes.endpoints(server(), PORTS[:1]).outputs() == {"rest": "http://resnet50.models.svc:8000"}
+
+
+def options(rollout: dict[str, Any] | None, *, protected: bool) -> dict[str, pulumi.ResourceOptions]:
+    """The options of each resource of an exposed server's route, by kind and name."""
+    seen: dict[str, pulumi.ResourceOptions] = {}
+
+    def see(args: pulumi.ResourceTransformationArgs) -> None:
+        seen[f"{args.type_.rpartition(':')[2]} {args.name}"] = args.opts
+
+    config = exposing_stack(protected=protected)
+    made = server(model_spec(rollout=rollout, expose=EXPOSE), config)
+    opts = pulumi.ResourceOptions(transformations=[see])
+    record(lambda platform: TrafficRoute("resnet50", TrafficRouteArgs(platform, made, PORTS), opts), config)
+    return seen
+
+
+def test_only_what_the_controller_writes_is_ignored() -> None:
+    ignored = {name: opts.ignore_changes for name, opts in options(PROGRESSIVE, protected=False).items()}
+    assert {name: fields for name, fields in ignored.items() if fields} == {
+        "VirtualService resnet50-http": ["spec.http"],
+        "VirtualService resnet50-grpc": ["spec.http"],
+        "DestinationRule resnet50-progressive": ["spec.subsets"],
+    }
+    assert not [opts for opts in options(CANARY, protected=False).values() if opts.ignore_changes]
+
+
+def test_addresses_are_protected_in_protected_stacks() -> None:
+    """The rest may go: what belongs to one kind of rollout must not stand in the way of another."""
+    protected = {name for name, opts in options(PROGRESSIVE, protected=True).items() if opts.protect}
+    assert protected == {"VirtualService resnet50", "VirtualService resnet50-public", "Gateway resnet50"}
+    assert not [name for name, opts in options(PROGRESSIVE, protected=False).items() if opts.protect]
+
+
+def test_the_lock_is_there_before_the_door() -> None:
+    door = options(None, protected=False)["VirtualService resnet50-public"]
+    waited = {each.pulumi_resource_type.rpartition(":")[2] for each in cast("list[pulumi.Resource]", door.depends_on)}
+    assert {"AuthorizationPolicy", "RequestAuthentication", "Gateway", "DestinationRule"} <= waited
 
 
 @pytest.mark.parametrize("auth", ["jwt", "mtls", "none"])

@@ -29,7 +29,7 @@ SERVER_PATHS = ("/v2", "/v2/health/live", "/v2/health/ready", "/health", "/ready
 
 def public_legs(server: Server, ports: Sequence[Port]) -> Iterator[Leg]:
     """The requests that are let in. Paths are matched exactly: a prefix would let in what is added below it."""
-    numbers, pinned = served_ports(server.spec, ports), pinned_versions(server.spec)
+    numbers, pinned = served_ports(ports), pinned_versions(server.spec)
     if "http" in numbers:
         for version, track in pinned:
             uris = _exactly(version_paths(server.spec.name, version))

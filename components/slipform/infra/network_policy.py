@@ -87,7 +87,7 @@ class Rule:
 def ingress(server: Server, ports: Sequence[Port]) -> Iterator[Rule]:
     """Clients, the gateway where the model has an address outside, and Prometheus."""
     spec, stack = server.spec, server.stack
-    serving = tuple(served_ports(spec, ports).values())
+    serving = tuple(served_ports(ports).values())
     yield Rule(_clients(spec), serving)
     if spec.expose and stack.gateway:
         yield Rule((_namespace(stack.gateway.namespace, stack.gateway.selector),), serving)

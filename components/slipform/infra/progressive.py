@@ -110,8 +110,8 @@ class ProgressiveRollout(pulumi.ComponentResource):
             spec=k8s.core.v1.ServiceSpecArgs(
                 selector=selector(server.name),
                 ports=[
-                    k8s.core.v1.ServicePortArgs(name=port_name, port=number, target_port=port_name)
-                    for port_name, number in routes.served_ports(self._spec, self._args.ports).items()
+                    k8s.core.v1.ServicePortArgs(name=protocol, port=number, target_port=protocol, app_protocol=protocol)
+                    for protocol, number in routes.served_ports(self._args.ports).items()
                 ],
             ),
             opts=self._args.platform.options(
@@ -176,7 +176,7 @@ def _istio(server: Server, ports: Sequence[Port]) -> dict[str, Any]:
     return {
         "virtualServices": [
             {"name": routes.delegate_name(server.name, protocol), "routes": [routes.PRIMARY]}
-            for protocol in routes.served_ports(server.spec, ports)
+            for protocol in routes.served_ports(ports)
         ],
         "destinationRule": {
             "name": routes.destination_rule_name(server.name, server.spec),

@@ -53,7 +53,7 @@ class Endpoints:
 
 def endpoints(server: Server, ports: Sequence[Port]) -> Endpoints:
     """The addresses of a server; its Service alone gives the ones inside the cluster."""
-    host, numbers = f"{server.name}.{server.stack.cluster.namespace}.svc", served_ports(server.spec, ports)
+    host, numbers = f"{server.name}.{server.stack.cluster.namespace}.svc", served_ports(ports)
     return Endpoints(
         rest=f"http://{host}:{numbers['http']}" if "http" in numbers else None,
         grpc=f"{host}:{numbers['grpc']}" if "grpc" in numbers else None,
@@ -61,15 +61,14 @@ def endpoints(server: Server, ports: Sequence[Port]) -> Endpoints:
     )
 
 
-def served_ports(spec: ModelSpec, ports: Sequence[Port]) -> dict[str, int]:
-    """The ports that clients may use, by name: those of ``serving.protocols``."""
-    chosen = {{"rest": "http", "grpc": "grpc"}[protocol] for protocol in spec.serving.protocols}
-    return {port.name: port.number for port in ports if port.name in chosen}
+def served_ports(ports: Sequence[Port]) -> dict[str, int]:
+    """The ports that clients may use, by name."""
+    return {port.name: port.number for port in ports if port.exposed and port.name != "metrics"}
 
 
 def mesh_legs(server: Server, ports: Sequence[Port]) -> Iterator[Leg]:
     """Every request to the server's Service, first the ones that need a treatment of their own."""
-    numbers = served_ports(server.spec, ports)
+    numbers = served_ports(ports)
     if "http" in numbers:
         for version, track in pinned_versions(server.spec):
             path = f"/v2/models/{server.spec.name}/versions/{version}"

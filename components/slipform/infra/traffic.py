@@ -89,7 +89,7 @@ class TrafficRoute(pulumi.ComponentResource):
                 # Argo Rollouts moves the weights; single indices in the path would never match.
                 ignore_changes=["spec.http"],
             )
-            for protocol, port in routes.served_ports(self._spec, self._args.ports).items()
+            for protocol, port in routes.served_ports(self._args.ports).items()
         ]
 
     def _create_mesh_route(self) -> CustomResource:
