@@ -5,7 +5,7 @@ from slipform.infra.components import ModelService, ModelServiceArgs, Shared, Sh
 
 project = load_project()
 engines = {loaded.spec.serving.engine for loaded in project.loaded}
-shared = Shared("shared", SharedArgs(project.stack_name, project.stack, engines))
+shared = Shared("platform", SharedArgs(project.stack_name, project.stack, engines))
 
 for service in project.services:
     args = ModelServiceArgs(shared.platform, service.specs, project.root, shared.pools)

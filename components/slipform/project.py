@@ -77,6 +77,8 @@ def find_root(start: Path) -> Path:
 
 def stack_files(root: Path) -> dict[str, Path]:
     """The config file of each stack, by the stack's name."""
+    if not (root / "Pulumi.yaml").is_file():
+        return {}
     settings = read(root / "Pulumi.yaml").data
     folder = root / str((settings or {}).get("stackConfigDir") or ".") if isinstance(settings, dict) else root
     files = sorted(folder.glob("Pulumi.*.yaml"))

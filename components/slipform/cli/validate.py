@@ -29,7 +29,7 @@ def validate(
       slipform validate --format github
     """
     from ..project import check, files_of_stack, find_root
-    from ..spec.findings import SlipformError, errors
+    from ..spec.findings import InvalidSpec, SlipformError, errors
 
     try:
         root = find_root(Path.cwd())
@@ -37,8 +37,12 @@ def validate(
         if not specs or stack:
             raise
         root = Path.cwd()
-    files = files_of_stack(root, stack) if stack and not specs else spec_files(root, specs)
-    findings = check(root, files, stack)
+    files: list[Path] = []
+    try:
+        files = files_of_stack(root, stack) if stack and not specs else spec_files(root, specs)
+        findings = check(root, files, stack)
+    except InvalidSpec as invalid:
+        findings = invalid.findings
     print_findings(findings, format, checked=len(files))
     if errors(findings):
         raise typer.Exit(2)

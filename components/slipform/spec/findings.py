@@ -87,8 +87,13 @@ def dotted(path: FieldPath) -> str:
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """The known name most like ``word``, or None when nothing is near."""
     names = {name.lower(): name for name in known}
-    found = difflib.get_close_matches(word.lower(), names, n=1, cutoff=0.6)
-    return names[found[0]] if found else None
+    word = word.lower()
+    if found := difflib.get_close_matches(word, names, n=1, cutoff=0.6):
+        return names[found[0]]
+    # Or the beginning of one: prefered for preferred_batch_sizes.
+    beginnings = {name[: len(word) + 1]: name for name in names if len(word) >= 4}
+    begun = difflib.get_close_matches(word, beginnings, n=1, cutoff=0.8)
+    return names[beginnings[begun[0]]] if begun else None
 
 
 def did_you_mean(word: str, known: Iterable[str], otherwise: str | None = None) -> str | None:

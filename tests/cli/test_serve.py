@@ -1,0 +1,73 @@
+"""``slipform serve``: a live prediction from a spec, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from .conftest import Run
+
+
+@contextmanager
+def served(project: Path, *arguments: str) -> Iterator[int]:
+    """The HTTP port of a server that is ready; it is asked to stop, and has to end well."""
+    command = [sys.executable, "-m", "slipform.cli.main", "serve", *arguments]
+    ports = ["--http-port=0", "--grpc-port=0", "--metrics-port=0"]
+    with subprocess.Popen([*command, *ports], cwd=project, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            event = json.loads(line) if line.startswith("{") else {}
+            if event.get("event") == "server_ready":
+                yield event["http_port"]
+                break
+        else:
+            raise AssertionError(f"ended with {process.wait()} before it was ready")
+        process.terminate()
+        process.stdout.read()
+        assert process.wait(timeout=30) == 0
+
+
+def post(port: int, path: str, body: object) -> dict[str, object]:
+    request = urllib.request.Request(f"http://localhost:{port}{path}", json.dumps(body).encode(), method="POST")
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        result: dict[str, object] = json.loads(answer.read())
+        return result
+
+
+def test_iris_is_served_as_its_spec_says(project: Path) -> None:
+    with served(project, "model_specs/iris.yaml") as port:
+        answer = post(port, "/predict/iris", {"inputs": [5.1, 3.5, 1.4, 0.2]})
+        assert answer["labels"] == {"probabilities": "setosa"}
+        assert answer["model_version"] == "1"
+        inputs = [{"name": "measurements", "datatype": "FP32", "shape": [2, 4], "data": [5, 3, 1, 0.2, 7, 3, 5, 2]}]
+        outputs = post(port, "/v2/models/iris/infer", {"inputs": inputs})["outputs"]
+        assert isinstance(outputs, list)
+        assert outputs[0]["shape"] == [2, 3]
+
+
+def test_a_copy_of_the_model_can_stand_for_its_address(project: Path) -> None:
+    spec = project / "model_specs" / "iris.yaml"
+    text = spec.read_text(encoding="utf-8").replace("file:model_specs/models/iris", "s3://nowhere/iris")
+    spec.write_text(text, encoding="utf-8")
+    with served(project, "model_specs/iris.yaml", "--model", "model_specs/models/iris/1/model.onnx") as port:
+        assert post(port, "/predict", {"inputs": [6.7, 3.0, 5.2, 2.3]})["labels"] == {"probabilities": "virginica"}
+
+
+def test_a_format_that_is_not_served_here_is_refused(slipform: Run, project: Path) -> None:
+    spec = project / "model_specs" / "iris.yaml"
+    spec.write_text(spec.read_text(encoding="utf-8").replace("format: onnx", "format: sklearn"), encoding="utf-8")
+    done = slipform("serve", "model_specs/iris.yaml")
+    assert done.returncode == 2
+    assert "sklearn" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_model_that_is_not_there_is_said_so(slipform: Run) -> None:
+    done = slipform("serve", "model_specs/iris.yaml", "--model", "gone.onnx")
+    assert done.returncode == 2
+    assert "gone.onnx: there is no such file" in done.stderr
