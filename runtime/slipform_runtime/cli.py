@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import signal
 import sys
+from math import inf
 from pathlib import Path
 
 from slipform_runtime import __version__
@@ -56,6 +57,9 @@ def _add_serve(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         help="none: load all at the start; poll: follow the folder; explicit: load what clients ask for",
     )
     serve.add_argument(
+        "--repository-poll-secs", type=_seconds, default=15.0, metavar="S", help="with poll; default: %(default)g"
+    )
+    serve.add_argument(
         "--load-model", action="append", default=[], metavar="NAME", help="with explicit: load at the start; * for all"
     )
     serve.add_argument("--config", type=Path, metavar="FILE", help="JSON: drain, cache, labels, traces, ...")
@@ -80,9 +84,20 @@ def _port(text: str) -> int:
     return int(text)
 
 
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < inf:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number of seconds over 0")
+    return seconds
+
+
 def _serve(arguments: argparse.Namespace) -> int:
     import uvloop
 
+    from slipform_runtime.handler import HandlerError
     from slipform_runtime.server import Options, Server
     from slipform_runtime.settings import SettingsError, read_settings
 
@@ -101,6 +116,7 @@ def _serve(arguments: argparse.Namespace) -> int:
         grpc_port=arguments.grpc_port,
         metrics_port=arguments.metrics_port,
         model_control_mode=arguments.model_control_mode,
+        repository_poll_seconds=arguments.repository_poll_secs,
         load_models=tuple(arguments.load_model),
         settings=settings,
     )
@@ -114,6 +130,8 @@ def _serve(arguments: argparse.Namespace) -> int:
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(serve())
+    except HandlerError as error:
+        return _bad_input(f"--config: handler {error}")
     except OSError as error:  # a port that is taken
         return _bad_input(error.strerror or str(error))
     return EXIT_OK

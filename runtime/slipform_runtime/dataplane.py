@@ -3,11 +3,11 @@
 from typing import Any, Protocol
 
 from slipform_runtime import __version__
-from slipform_runtime.errors import NotFound, Unavailable
+from slipform_runtime.errors import InvalidRequest, NotFound, Unavailable
 from slipform_runtime.inference import InferRequest, TensorSpec
 from slipform_runtime.metrics.statistics import Duration, VersionStatistics
 from slipform_runtime.repository.repository import ModelRepository
-from slipform_runtime.repository.version import Answer, ModelVersion
+from slipform_runtime.repository.served import Answer, ServedVersion
 
 EXTENSIONS = ["binary_tensor_data", "model_configuration", "model_repository", "statistics"]
 
@@ -22,8 +22,9 @@ class Caller(Protocol):
 class DataPlane:
     """Answers everything that a client can ask of the models."""
 
-    def __init__(self, repository: ModelRepository) -> None:
+    def __init__(self, repository: ModelRepository, *, explicit: bool = False) -> None:
         self.repository = repository
+        self.explicit = explicit
         self.draining = False
 
     @property
@@ -39,7 +40,7 @@ class DataPlane:
             models[name] = {"state": state, "versions": [str(version) for version in sorted(model.versions)]}
         return {"ready": self.ready, "draining": self.draining, "models": models}
 
-    def served(self, model: str, version: str = "") -> ModelVersion:
+    def served(self, model: str, version: str = "") -> ServedVersion:
         """The version that answers; raises NotFound or Unavailable."""
         return self.repository.get(model, version)
 
@@ -67,10 +68,27 @@ class DataPlane:
                 rows.append({"name": name, "version": "", "state": "LOADING", "reason": ""})
         return [row for row in rows if not ready_only or row["state"] == "READY"]
 
-    def infer(self, served: ModelVersion, request: InferRequest, answer: Answer, caller: Caller) -> None:
+    def infer(self, served: ServedVersion, request: InferRequest, answer: Answer, caller: Caller) -> None:
         """Run the request; `answer` is called once unless the caller goes away. Raises where refused at once."""
-        job = served.infer(request, answer, caller.arrived_at)
-        caller.on_disconnect = lambda: served.cancel(job)
+        caller.on_disconnect = served.infer(request, answer, caller.arrived_at)
+
+    def check_control(self) -> None:
+        """Raise Unavailable where clients may not load and unload."""
+        if not self.explicit:
+            raise Unavailable("load and unload need --model-control-mode explicit")
+
+    async def load(self, name: str, config: Any = None) -> None:
+        """Load or reload a model; raises InvalidRequest with the reason where it does not serve afterwards."""
+        if name not in self.repository.names_on_disk():
+            raise NotFound(f"there is no model '{name}' in the repository")
+        model = await self.repository.load(name, config)
+        if model.failures:
+            version, reason = sorted(model.failures.items())[0]
+            raise InvalidRequest(f"model '{name}'{f' version {version}' if version else ''}: {reason}")
+
+    async def unload(self, name: str) -> None:
+        """Stop a model; one that is not loaded is fine."""
+        await self.repository.unload(name)
 
     def server_metadata(self) -> dict[str, Any]:
         """Name, version and extensions."""
@@ -79,7 +97,7 @@ class DataPlane:
     def model_metadata(self, name: str, version: str = "") -> dict[str, Any]:
         """The model's versions and tensors, with the batch axis as -1."""
         served = self.served(name, version)
-        batched = served.batching.max_batch_size > 0
+        batched = served.batched
         return {
             "name": name,
             "versions": [str(number) for number in sorted(self.repository.models[name].versions)],
@@ -106,7 +124,7 @@ def _tensor(spec: TensorSpec, batched: bool) -> dict[str, Any]:
     return {"name": spec.name, "datatype": spec.datatype, "shape": shape}
 
 
-def _statistics(served: ModelVersion) -> dict[str, Any]:
+def _statistics(served: ServedVersion) -> dict[str, Any]:
     counted: VersionStatistics = served.statistics
     return {
         "name": served.name,

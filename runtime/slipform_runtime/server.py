@@ -6,14 +6,17 @@ import socket
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from slipform_runtime.cache import ResponseCache
 from slipform_runtime.dataplane import DataPlane
 from slipform_runtime.grpc.connection import GrpcConnections
 from slipform_runtime.grpc.service import InferenceService
+from slipform_runtime.handler import Handler
 from slipform_runtime.logs import Level, log
 from slipform_runtime.metrics.statistics import DEFAULT_LATENCY_BUCKETS_MS
 from slipform_runtime.repository.repository import ModelRepository
 from slipform_runtime.rest.connection import Connections
 from slipform_runtime.rest.plain import PlainRoutes
+from slipform_runtime.rest.repository import RepositoryRoutes
 from slipform_runtime.rest.routes import Router
 from slipform_runtime.rest.v2 import V2Routes
 from slipform_runtime.settings import Settings
@@ -32,6 +35,7 @@ class Options:
     grpc_port: int = 8001
     metrics_port: int = 8002
     model_control_mode: str = "none"
+    repository_poll_seconds: float = 15.0
     load_models: tuple[str, ...] = ()
     settings: Settings = field(default_factory=Settings)
 
@@ -54,12 +58,17 @@ class Server:
         self._loop = asyncio.get_running_loop()
         self._assemble()
         await self._listen()
-        sweeper = asyncio.create_task(self._sweep())
+        background = [asyncio.create_task(self._sweep())]
         await self._load()
         self.loaded.set()
+        if self._options.model_control_mode == "poll":
+            background.append(asyncio.create_task(self._follow()))
         await self._stop.wait()
         await self._drain()
-        sweeper.cancel()
+        for task in background:
+            task.cancel()
+        for handler in self._handlers.values():
+            handler.close()
         await self.repository.close()
         log.info("server_stopped")
 
@@ -71,17 +80,26 @@ class Server:
 
     def _assemble(self) -> None:
         buckets = tuple(sorted({*DEFAULT_LATENCY_BUCKETS_MS, *self._settings.latency_buckets_ms}))
+        cache = self._settings.cache
         self.repository = ModelRepository(
-            self._options.model_repository, self._loop, buckets, self._settings.drain.timeout_seconds
+            self._options.model_repository,
+            self._loop,
+            buckets,
+            self._settings.drain.timeout_seconds,
+            ResponseCache(cache.size_bytes, cache.ttl_seconds),
+            self._settings.breaker,
         )
-        self.data_plane = DataPlane(self.repository)
+        self.data_plane = DataPlane(self.repository, explicit=self._options.model_control_mode == "explicit")
         limit = self._settings.request_limit_bytes
-        self._plain = PlainRoutes(self.data_plane, self._settings.models, limit)
+        models = self._settings.models
+        self._handlers = {name: Handler(Path(given.handler)) for name, given in models.items() if given.handler}
+        self._plain = PlainRoutes(self.data_plane, models, self._handlers, limit)
         self._v2 = V2Routes(self.data_plane, limit)
+        self._repository_routes = RepositoryRoutes(self.data_plane)
 
     async def _listen(self) -> None:
         address = self._options.http_address
-        http = Router([*self._v2.routes(), *self._plain.routes()])
+        http = Router([*self._v2.routes(), *self._repository_routes.routes(), *self._plain.routes()])
         observation = Router(self._plain.observation_routes())
         await self._listen_http("http_port", address, self._options.http_port, http)
         await self._listen_http("metrics_port", address, self._options.metrics_port, observation)
@@ -101,8 +119,7 @@ class Server:
         self.ports[name] = listener.sockets[0].getsockname()[1]
 
     async def _load(self) -> None:
-        for name in self._models_to_load():
-            await self.repository.load(name)
+        await self.repository.load_all(self._models_to_load())
         # What is loaded stays: the collector need not look at it again.
         gc.collect()
         gc.freeze()
@@ -136,3 +153,11 @@ class Server:
             await asyncio.sleep(_SWEEP_SECONDS)
             for connections in self._connections:
                 connections.close_stalled()
+
+    async def _follow(self) -> None:
+        while True:
+            await asyncio.sleep(self._options.repository_poll_seconds)
+            try:
+                await self.repository.follow()
+            except OSError as error:  # the folder is away for a moment
+                log.warning("repository_unreadable", error=error.strerror)

@@ -1,5 +1,7 @@
 """`inference.GRPCInferenceService`: each method translates for the data plane."""
 
+import asyncio
+from collections.abc import Callable, Coroutine
 from time import monotonic
 from typing import Any
 
@@ -9,6 +11,7 @@ from slipform_runtime.errors import InferenceError
 from slipform_runtime.grpc.call import Call, Method, Unary, UnknownMethod
 from slipform_runtime.inference import InferResponse
 from slipform_runtime.protocol import v2_grpc
+from slipform_runtime.protocol.model_config import parse_config_parameter
 
 _SERVICE = b"/inference.GRPCInferenceService/"
 
@@ -32,6 +35,8 @@ class InferenceService:
             _SERVICE + name.encode(): Unary(protos.message(f"{name}Request"), answer) for name, answer in unary.items()
         }
         self._methods[_SERVICE + b"ModelInfer"] = _ModelInfer(data_plane)
+        for name, control in (("RepositoryModelLoad", self._load), ("RepositoryModelUnload", self._unload)):
+            self._methods[_SERVICE + name.encode()] = _Control(data_plane, name, control)
         self._methods[_SERVICE + b"ModelStreamInfer"] = _ModelStreamInfer(data_plane)
 
     def find(self, path: bytes) -> Method:
@@ -61,6 +66,41 @@ class InferenceService:
 
     def _repository_index(self, request: Any) -> Any:
         return protos.message("RepositoryIndexResponse")(models=self._plane.index(ready_only=request.ready))
+
+    async def _load(self, request: Any) -> None:
+        parameters = {name: given.string_param for name, given in request.parameters.items()}
+        await self._plane.load(request.model_name, parse_config_parameter(request.model_name, parameters))
+
+    async def _unload(self, request: Any) -> None:
+        await self._plane.unload(request.model_name)
+
+
+class _Control(Method):
+    """Loads or unloads; answers when it is done."""
+
+    def __init__(self, data_plane: DataPlane, name: str, control: Callable[[Any], Coroutine[Any, Any, None]]) -> None:
+        self._plane = data_plane
+        self._request = protos.message(f"{name}Request")
+        self._response = protos.message(f"{name}Response")
+        self._control = control
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def on_message(self, call: Call, message: bytes) -> None:
+        """Do it."""
+        self._plane.check_control()
+        request = v2_grpc.parse(self._request, message)
+
+        async def run() -> None:
+            try:
+                await self._control(request)
+            except InferenceError as error:
+                call.fail(error)
+            else:
+                call.answer(self._response().SerializeToString())
+
+        task = asyncio.get_running_loop().create_task(run())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
 
 class _ModelInfer(Method):

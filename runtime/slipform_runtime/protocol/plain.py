@@ -4,12 +4,14 @@ One item goes without the batch axis, `/batch` takes a list of items. A model wi
 itself; one with several takes an object by name.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import msgspec
 import numpy as np
 
-from slipform_runtime.datatypes import Tensor
+from slipform_runtime.datatypes import NUMPY, Tensor
 from slipform_runtime.errors import InvalidRequest
 from slipform_runtime.inference import InferRequest, TensorSpec
 from slipform_runtime.protocol.json_tensors import from_nested, nested_to_json
@@ -26,17 +28,20 @@ _decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _encode = msgspec.json.Encoder().encode
 
 
+class _AnyRequest(msgspec.Struct, forbid_unknown_fields=True):
+    inputs: Any
+    id: str = ""
+    outputs: list[str] | None = None
+
+
+_decode_any = msgspec.json.Decoder(_AnyRequest).decode
+
+
 def decode_request(body: bytes, specs: list[TensorSpec], *, batched: bool, batch: bool) -> InferRequest:
     """The request in `body`; `batched` is whether the model has a batch axis, `batch` whether items come as a list."""
-    try:
+    with _client_errors():
         request = _decode(body)
         given = _values(request.inputs, specs)
-    except msgspec.ValidationError as error:
-        raise InvalidRequest(f'the body must be {{"inputs": …}}: {error}') from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise InvalidRequest(f"the body is not JSON: {error}") from error
-    except RecursionError as error:
-        raise InvalidRequest("the body's JSON is nested too deep") from error
     if batch and not batched:
         raise InvalidRequest("this model has no batch axis; use the route without /batch")
     tensors: dict[str, Tensor] = {}
@@ -54,6 +59,26 @@ def decode_request(body: bytes, specs: list[TensorSpec], *, batched: bool, batch
     if unknown := set(given) - {spec.name for spec in specs}:
         raise InvalidRequest(f"the model has no input '{min(unknown)}'; it takes {_listed(specs)}")
     return InferRequest(tensors, request.outputs, id=request.id)
+
+
+def decode_any(body: bytes) -> tuple[Any, list[str] | None, str]:
+    """`inputs` as it was sent, for a handler's `preprocess`; the wanted outputs; the request's id."""
+    with _client_errors():
+        request = _decode_any(body)
+    return request.inputs, request.outputs, request.id
+
+
+def prepared_request(prepared: Any, specs: list[TensorSpec], *, batched: bool, batch: bool) -> InferRequest:
+    """The request that `preprocess` made: arrays by input name, or a value as if it was sent."""
+    if isinstance(prepared, np.ndarray) and len(specs) == 1:
+        prepared = {specs[0].name: prepared}
+    if isinstance(prepared, dict) and any(isinstance(value, np.ndarray) for value in prepared.values()):
+        types = {spec.name: NUMPY[spec.datatype] for spec in specs}
+        return InferRequest(
+            {name: np.asarray(value).astype(types.get(name), copy=False) for name, value in prepared.items()}
+        )
+    body = _encode({"inputs": prepared})
+    return decode_request(body, specs, batched=batched, batch=batch)
 
 
 def output_values(outputs: dict[str, Tensor], *, batched: bool, batch: bool) -> dict[str, Any]:
@@ -86,6 +111,18 @@ def encode_response(
     answer["request_id"] = request_id
     answer["latency_ms"] = round(latency_ms, 3)
     return _encode(answer)
+
+
+@contextmanager
+def _client_errors() -> Iterator[None]:
+    try:
+        yield
+    except msgspec.ValidationError as error:
+        raise InvalidRequest(f'the body must be {{"inputs": …}}: {error}') from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise InvalidRequest(f"the body is not JSON: {error}") from error
+    except RecursionError as error:
+        raise InvalidRequest("the body's JSON is nested too deep") from error
 
 
 def _values(raw: msgspec.Raw, specs: list[TensorSpec]) -> dict[str, msgspec.Raw]:

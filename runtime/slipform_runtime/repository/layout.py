@@ -6,6 +6,8 @@ from pathlib import Path
 _MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,127}")
 _VERSION = re.compile(r"[1-9][0-9]{0,17}")
 
+Fingerprint = dict[str, tuple[tuple[str, int, int], ...]]
+
 
 def is_model_name(name: str) -> bool:
     """Whether a model can have this name: a plain folder name, so that no name leads out of the repository."""
@@ -27,7 +29,7 @@ def versions(model: Path) -> list[int]:
     return sorted(int(folder.name) for folder in model.iterdir() if folder.is_dir() and is_version(folder.name))
 
 
-def fingerprint(model: Path) -> dict[str, tuple[tuple[str, int, int], ...]]:
+def fingerprint(model: Path) -> Fingerprint:
     """What is on disk, by version and `config`: (relative path, size, mtime in ns) of every file."""
     config = model / "config.pbtxt"
     found = {"config": _files(model, [config] if config.is_file() else [])}

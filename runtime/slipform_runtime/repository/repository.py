@@ -1,34 +1,50 @@
-"""The models of a server: which versions are loaded, which one a request gets, and what is wrong with the rest."""
+"""The models of a server: which versions are loaded, which one a request gets, and what is wrong with the rest.
+
+A version that serves goes on serving until its successor is in memory and has answered its first inference. A version
+that fails too often is taken out, and the best of those left on disk is loaded in its place.
+"""
 
 import asyncio
+from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from slipform_runtime.batching.scheduler import Instance
+from slipform_runtime.cache import ResponseCache
+from slipform_runtime.ensemble import PLATFORM, EnsembleVersion
 from slipform_runtime.errors import ModelLoadError, NotFound, Unavailable
 from slipform_runtime.logs import log
 from slipform_runtime.metrics.statistics import DEFAULT_LATENCY_BUCKETS_MS, VersionStatistics
 from slipform_runtime.repository import layout
+from slipform_runtime.repository.breaker import Breaker
 from slipform_runtime.repository.config import read_config
 from slipform_runtime.repository.loader import LoadedModel, load_version
+from slipform_runtime.repository.served import ServedVersion
 from slipform_runtime.repository.version import ModelVersion
+from slipform_runtime.settings import Breaker as BreakerSettings
 
 
 @dataclass(slots=True)
 class Model:
-    """One model: its versions that serve, and why the others do not (by version, or `` for all)."""
+    """One model: its versions that serve, and why others do not (by version, or `` for all)."""
 
     name: str
-    versions: dict[int, ModelVersion] = field(default_factory=dict)
+    versions: dict[int, ServedVersion] = field(default_factory=dict)
+    latest: ServedVersion | None = None
     failures: dict[str, str] = field(default_factory=dict)
     loading: bool = False
+    on_disk: layout.Fingerprint = field(default_factory=dict)
+    taken_out: dict[int, str] = field(default_factory=dict)
+    statistics: dict[int, VersionStatistics] = field(default_factory=dict)
 
-    @property
-    def latest(self) -> ModelVersion | None:
-        """The highest version that serves."""
-        return self.versions[max(self.versions)] if self.versions else None
+    def serve(self, versions: dict[int, ServedVersion]) -> list[ServedVersion]:
+        """Serve these from now on; those that are replaced."""
+        replaced = [version for version in self.versions.values() if version not in versions.values()]
+        self.versions = versions
+        self.latest = versions[max(versions)] if versions else None
+        return replaced
 
 
 class ModelRepository:
@@ -40,27 +56,33 @@ class ModelRepository:
         loop: asyncio.AbstractEventLoop,
         latency_buckets_ms: tuple[float, ...] = DEFAULT_LATENCY_BUCKETS_MS,
         drain_seconds: float = 30.0,
+        cache: ResponseCache | None = None,
+        breaker: BreakerSettings | None = None,
     ) -> None:
         self.models: dict[str, Model] = {}
+        self.cache = cache
         self._root = root
         self._loop = loop
         self._buckets = latency_buckets_ms
         self._drain_seconds = drain_seconds
+        self._breaker = breaker or BreakerSettings()
         self._loader = ThreadPoolExecutor(1, "loader")
+        self._one_at_a_time = asyncio.Lock()
+        self._background: set[asyncio.Task[Any]] = set()
 
     # What requests ask.
 
-    def get(self, name: str, version: str = "") -> ModelVersion:
+    def get(self, name: str, version: str = "") -> ServedVersion:
         """The version that serves; without one named the latest. Raises NotFound or Unavailable."""
         model = self.models.get(name)
         if model is None:
-            raise NotFound(f"there is no model '{name}' in this server")
+            raise NotFound(f"there is no model '{name[:128]}' in this server")
         if not version:
             if model.latest is None:
                 raise Unavailable(f"model '{name}' is not ready")
             return model.latest
         if not layout.is_version(version):
-            raise NotFound(f"'{version}' is no version: a positive whole number without leading zeros is")
+            raise NotFound(f"'{version[:32]}' is no version: a positive whole number without leading zeros is")
         served = model.versions.get(int(version))
         if served is None:
             if version in model.failures:
@@ -68,7 +90,7 @@ class ModelRepository:
             raise NotFound(f"model '{name}' has no version {version} in this server")
         return served
 
-    def all_versions(self) -> list[ModelVersion]:
+    def all_versions(self) -> list[ServedVersion]:
         """Every version that serves, by model and number."""
         return [
             model.versions[version] for _, model in sorted(self.models.items()) for version in sorted(model.versions)
@@ -79,72 +101,133 @@ class ModelRepository:
         """Whether there are models and each has a version that serves."""
         return bool(self.models) and all(model.versions for model in self.models.values())
 
-    # What the server does.
-
     def names_on_disk(self) -> list[str]:
         """The models in the folder, loaded or not."""
         return layout.model_names(self._root)
 
-    async def load(self, name: str) -> Model:
-        """Load the versions that the model's policy names and unload the others; what fails is kept as a reason.
+    # What the server and the repository extension do.
 
-        A version that serves goes on serving until its successor is warm.
+    async def load_all(self, names: list[str]) -> None:
+        """Load these models, ensembles after the models that they are made of."""
+        for name in names:
+            self.models.setdefault(name, Model(name, loading=True))
+        ensembles = [name for name in names if self._is_ensemble(name)]
+        for name in [name for name in names if name not in ensembles] + ensembles:
+            await self.load(name)
+
+    async def load(self, name: str, config: Any = None) -> Model:
+        """Load what the model's policy names and is new or changed, stop what it no longer names.
+
+        `config` is a ModelConfig in place of the file's. What cannot be loaded is kept as a reason in `failures`.
         """
-        model = self.models.setdefault(name, Model(name))
-        model.loading = True
-        try:
-            await self._load(model)
-        finally:
-            model.loading = False
-        return model
+        async with self._one_at_a_time:
+            model = self.models.setdefault(name, Model(name))
+            model.loading = True
+            try:
+                await self._load(model, config)
+            finally:
+                model.loading = False
+            return model
 
     async def unload(self, name: str) -> None:
         """Stop a model: new requests are refused at once, queued ones are finished."""
-        model = self.models.pop(name)
-        await asyncio.gather(*(self._retire(version) for version in model.versions.values()))
+        async with self._one_at_a_time:
+            model = self.models.pop(name, None)
+            if model is not None:
+                await asyncio.gather(*(self._retire(version) for version in model.serve({})))
+
+    async def follow(self) -> None:
+        """Bring the models in line with the folder."""
+        on_disk = await self._in_loader(self.names_on_disk)
+        for name in [name for name in self.models if name not in on_disk]:
+            await self.unload(name)
+        for name in on_disk:
+            model = self.models.get(name)
+            found = await self._in_loader(layout.fingerprint, self._root / name)
+            if model is None or found != model.on_disk:
+                await self.load(name)
 
     async def close(self) -> None:
         """Unload everything."""
         await asyncio.gather(*(self.unload(name) for name in list(self.models)))
+        await asyncio.gather(*self._background, return_exceptions=True)
         self._loader.shutdown(wait=False, cancel_futures=True)
 
-    async def _load(self, model: Model) -> None:
-        folder = self._root / model.name
-        failures: dict[str, str] = {}
+    def _is_ensemble(self, name: str) -> bool:
         try:
-            config = read_config(folder)
-            wanted = chosen_versions(config, layout.versions(folder))
-        except (ModelLoadError, OSError) as error:
-            model.failures = {"": str(error)}
-            log.error("model_load_failed", model=model.name, error=str(error))
-            return
-        if not wanted:
-            failures[""] = f"model '{model.name}' has no version folder, e.g. {model.name}/1"
-            log.error("model_load_failed", model=model.name, error=failures[""])
-        loaded: dict[int, ModelVersion] = {}
-        for version in wanted:
-            try:
-                loaded[version] = await self._load_version(folder, version, config)
-            except ModelLoadError as error:
-                failures[str(version)] = str(error)
-                log.error("model_load_failed", model=model.name, model_version=str(version), error=str(error))
-        model.failures = failures
-        if loaded or not wanted:
-            replaced = list(model.versions.values())
-            model.versions = loaded
-            await asyncio.gather(*(self._retire(version) for version in replaced))
+            return is_ensemble(read_config(self._root / name))
+        except (ModelLoadError, OSError):
+            return False  # said when it is loaded
 
-    async def _load_version(self, folder: Path, version: int, config: Any) -> ModelVersion:
-        loaded: LoadedModel = await self._loop.run_in_executor(self._loader, load_version, folder, version, config)
+    async def _load(self, model: Model, given: Any) -> None:
+        folder = self._root / model.name
+        try:
+            found = await self._in_loader(layout.fingerprint, folder)
+            config = given or await self._in_loader(read_config, folder)
+        except (ModelLoadError, OSError) as error:
+            self._failed(model, "", error)
+            return
+        changed = {part for part in {*found, *model.on_disk} if found.get(part) != model.on_disk.get(part)}
+        if given is not None or "config" in changed:
+            changed.update(found)
+        model.on_disk = found
+        model.failures = {}
+        for version in [version for version in model.taken_out if str(version) in changed]:
+            del model.taken_out[version]
+        versions = [int(version) for version in found if version != "config"]
+        if is_ensemble(config) and not versions:
+            versions = [1]
+        wanted = chosen_versions(config, [version for version in versions if version not in model.taken_out])
+        if not wanted:
+            self._failed(model, "", ModelLoadError(f"there is no version folder to serve, e.g. {model.name}/1"))
+        await self._load_versions(model, folder, config, wanted, changed)
+
+    async def _load_versions(
+        self, model: Model, folder: Path, config: Any, wanted: list[int], changed: set[str]
+    ) -> None:
+        serving: dict[int, ServedVersion] = {}
+        complete = True
+        for version in wanted:
+            if version in model.versions and str(version) not in changed:
+                serving[version] = model.versions[version]
+                continue
+            try:
+                serving[version] = await self._load_version(model, folder, version, config)
+            except ModelLoadError as error:
+                complete = False
+                self._failed(model, str(version), error)
+        for version, reason in model.taken_out.items():
+            model.failures[str(version)] = reason
+        if not serving:
+            return
+        # What failed to load must not take away what serves.
+        replaced = model.serve(serving if complete else {**model.versions, **serving})
+        for old in replaced:
+            self._run_in_background(self._retire(old))
+
+    async def _load_version(self, model: Model, folder: Path, version: int, config: Any) -> ServedVersion:
+        statistics = model.statistics.setdefault(version, VersionStatistics(self._buckets))
+        if is_ensemble(config):
+            return self._load_ensemble(version, config, statistics)
+        loaded: LoadedModel = await self._in_loader(load_version, folder, version, config)
         instances = [
             Instance(index, instance, threaded=not loaded.inline, name=f"{config.name}-{version}")
             for index, instance in enumerate(loaded.instances)
         ]
         try:
-            served = ModelVersion(loaded.config, version, instances, self._loop, VersionStatistics(self._buckets))
+            served = ModelVersion(
+                loaded.config,
+                version,
+                instances,
+                self._loop,
+                statistics,
+                cache=self.cache,
+                breaker=Breaker(self._breaker.failures, self._breaker.window_seconds),
+                on_broken=lambda broken: self._run_in_background(self._roll_back(model, version, broken)),
+            )
         except ValueError as error:
             raise ModelLoadError(f"config.pbtxt: {error}") from error
-        served.statistics.load_seconds = loaded.load_seconds
+        statistics.load_seconds = loaded.load_seconds
         log.info(
             "model_loaded",
             model=config.name,
@@ -156,9 +239,55 @@ class ModelRepository:
         )
         return served
 
-    async def _retire(self, version: ModelVersion) -> None:
-        await version.scheduler.close(self._drain_seconds)
+    def _load_ensemble(self, version: int, config: Any, statistics: VersionStatistics) -> ServedVersion:
+        served = EnsembleVersion(config, version, statistics, self.get)
+        for step in served.steps:
+            try:
+                step.check(self.get(step.model, step.version))
+            except (NotFound, Unavailable) as error:
+                raise ModelLoadError(f"step '{step.model}': {error}") from error
+        log.info("model_loaded", model=config.name, model_version=served.version, steps=[s.model for s in served.steps])
+        return served
+
+    async def _roll_back(self, model: Model, number: int, broken: ServedVersion) -> None:
+        if model.versions.get(number) is not broken or number in model.taken_out:
+            return
+        reason = f"taken out after {self._breaker.failures} failed executions within {self._breaker.window_seconds:g} s"
+        model.taken_out[number] = reason
+        await self.load(model.name)
+        if model.latest is not None and model.versions.get(number) is not broken:
+            log.error(
+                "version_rolled_back",
+                model=model.name,
+                model_version=str(number),
+                serving=model.latest.version,
+                reason=reason,
+            )
+        else:
+            # Nothing else can serve: a version that sometimes fails is better than none.
+            model.failures.pop(str(number), None)
+            log.error("version_failing", model=model.name, model_version=str(number), reason="no other version loads")
+
+    async def _retire(self, version: ServedVersion) -> None:
+        await version.close(self._drain_seconds)
         log.info("model_unloaded", model=version.name, model_version=version.version)
+
+    def _failed(self, model: Model, version: str, error: Exception) -> None:
+        model.failures[version] = str(error)
+        log.error("model_load_failed", model=model.name, model_version=version, error=str(error))
+
+    async def _in_loader(self, function: Any, *arguments: Any) -> Any:
+        return await self._loop.run_in_executor(self._loader, function, *arguments)
+
+    def _run_in_background(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self._loop.create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+
+def is_ensemble(config: Any) -> bool:
+    """Whether a config declares a pipeline."""
+    return config.platform == PLATFORM or bool(config.ensemble_scheduling.step)
 
 
 def chosen_versions(config: Any, found: list[int]) -> list[int]:

@@ -1,28 +1,49 @@
-"""One loaded version of a model: what it takes, what it gives, and the way of a request through it."""
+"""A loaded version of a model: the way of a request through the cache, the queue and an instance."""
 
 import asyncio
 from collections.abc import Callable
-from math import inf
 from time import monotonic, time
 from typing import Any
 
 from slipform_runtime.batching.execution import Execution
-from slipform_runtime.batching.job import Job
+from slipform_runtime.batching.job import Job, Outputs
 from slipform_runtime.batching.policy import BatchingPolicy
 from slipform_runtime.batching.queue import BatchQueue
 from slipform_runtime.batching.scheduler import Instance, Scheduler
-from slipform_runtime.datatypes import FROM_NUMPY, NUMPY
-from slipform_runtime.errors import Cancelled, DeadlineExceeded, InferenceError, InvalidRequest, Outcome
-from slipform_runtime.inference import InferRequest, InferResponse, TensorSpec
+from slipform_runtime.cache import CacheKey, ResponseCache
+from slipform_runtime.errors import Cancelled, DeadlineExceeded, InferenceError, OutOfMemory
+from slipform_runtime.inference import InferRequest, InferResponse
 from slipform_runtime.logs import log
 from slipform_runtime.metrics.statistics import VersionStatistics
-from slipform_runtime.repository.config import specs
+from slipform_runtime.repository.breaker import Breaker
+from slipform_runtime.repository.served import Answer, Cancel, ServedVersion
 
-Answer = Callable[[InferResponse | InferenceError], None]
+
+class _Waiter:
+    """One client that waits for an execution, which others with the same inputs may share."""
+
+    __slots__ = ("answer", "arrived_at", "expires_at", "request")
+
+    def __init__(self, request: InferRequest, answer: Answer, arrived_at: float, expires_at: float) -> None:
+        self.request = request
+        self.answer = answer
+        self.arrived_at = arrived_at
+        self.expires_at = expires_at
 
 
-class ModelVersion:
-    """A version that serves. Everything here belongs to the event loop's thread."""
+class _Flight:
+    """One execution and who waits for it. It is cancelled when nobody does."""
+
+    __slots__ = ("job", "key", "waiters")
+
+    def __init__(self, key: CacheKey | None, first: _Waiter) -> None:
+        self.key = key
+        self.waiters = [first]
+        self.job: Job | None = None
+
+
+class ModelVersion(ServedVersion):
+    """A version with instances that execute."""
 
     def __init__(
         self,
@@ -31,126 +52,129 @@ class ModelVersion:
         instances: list[Instance],
         loop: asyncio.AbstractEventLoop,
         statistics: VersionStatistics,
+        *,
+        cache: ResponseCache | None = None,
+        breaker: Breaker | None = None,
+        on_broken: "Callable[[ModelVersion], None]" = lambda version: None,
     ) -> None:
-        self.name: str = config.name
-        self.version = str(version)
-        self.config = config
-        self.inputs = specs(config.input)
-        self.outputs = specs(config.output)
+        super().__init__(config, version, statistics)
         self.batching = BatchingPolicy.from_config(config)
-        self.statistics = statistics
         self.instances = instances
         self.scheduler = Scheduler(BatchQueue(self.batching), instances, loop, self._observe)
         self._levels = self.batching.levels
-        self._batched = self.batching.max_batch_size > 0
         self._dynamic = any(-1 in spec.dims for spec in self.inputs)
-        self._expected = [(spec, NUMPY[spec.datatype], len(spec.dims) + self._batched) for spec in self.inputs]
-        self._output_names = tuple(spec.name for spec in self.outputs)
+        self._cache = cache if config.response_cache.enable else None
+        self._flights: dict[CacheKey, _Flight] = {}
+        self._breaker = breaker
+        self._on_broken = on_broken
 
-    def infer(self, request: InferRequest, answer: Answer, arrived_at: float) -> Job:
-        """Queue a request; `answer` is called once, on the loop. Raises InferenceError where it is refused at once."""
-        rows = self._check_inputs(request)
-        wanted = self._check_outputs(request)
+    @property
+    def queued(self) -> int:
+        """Requests that wait."""
+        return self.scheduler.queued
+
+    @property
+    def instance_count(self) -> int:
+        """Copies that execute."""
+        return len(self.instances)
+
+    def infer(self, request: InferRequest, answer: Answer, arrived_at: float) -> Cancel:
+        """Answer from the cache, join a flight with the same inputs, or queue."""
+        rows = self.check_inputs(request)
+        wanted = self.check_outputs(request)
+        level = self.batching.level_of(request.priority)
+        expires_at = self.expiry(request, arrived_at, self._levels[level].default_timeout_seconds)
+        if expires_at <= monotonic():
+            raise DeadlineExceeded("the request's deadline has passed")
+        waiter = _Waiter(request, answer, arrived_at, expires_at)
+        key = None
+        if self._cache is not None:
+            key = self._cache.key(self.name, self.version, request.inputs, wanted)
+            if self._from_cache(self._cache, key, waiter):
+                return lambda: None
+            if shared := self._flights.get(key):
+                shared.waiters.append(waiter)
+                self.statistics.active += 1
+                return lambda: self._leave(shared, waiter)
+        flight = _Flight(key, waiter)
         job = Job(
             request.inputs,
             rows,
-            lambda done: self._done(done, request, answer),
+            lambda done: self._land(flight, done),
             wanted=wanted,
             shape_key=tuple(request.inputs[spec.name].shape[1:] for spec in self.inputs) if self._dynamic else None,
-            level=self.batching.level_of(request.priority),
+            level=level,
             arrived_at=arrived_at,
+            expires_at=expires_at,
         )
-        job.expires_at = self._expiry(request, job)
-        if job.expires_at <= arrived_at:
-            raise DeadlineExceeded("the request's deadline has passed")
+        flight.job = job
         self.scheduler.submit(job)
         self.statistics.active += 1
-        return job
+        if key is not None:
+            self._flights[key] = flight
+        return lambda: self._leave(flight, waiter)
 
-    def cancel(self, job: Job) -> None:
-        """The client of `job` has gone."""
-        if job.outputs is None and job.error is None and not job.cancelled:
-            self.scheduler.cancel(job)
-            self._end(Cancelled("the client went away"), job)
+    async def close(self, timeout_seconds: float) -> None:
+        """Finish what is queued, forget what is cached."""
+        await self.scheduler.close(timeout_seconds)
+        if self._cache is not None:
+            self._cache.clear(self.name, self.version)
 
-    def refused(self, error: InferenceError, arrived_at: float) -> None:
-        """Count a request that was refused before it was queued."""
-        now = monotonic()
-        self.statistics.finished(error.outcome, now - arrived_at, now)
+    def _from_cache(self, cache: ResponseCache, key: CacheKey, waiter: _Waiter) -> bool:
+        began = monotonic()
+        outputs = cache.get(key, began)
+        ns = int((monotonic() - began) * 1e9)
+        if outputs is None:
+            self.statistics.cache_miss.add(ns)
+            return False
+        self.statistics.cache_hit.add(ns)
+        self.statistics.queue.add(0)
+        self.finished(waiter.request, waiter.arrived_at, None)
+        waiter.answer(self._response(waiter.request, outputs, 0))
+        return True
 
-    def _check_inputs(self, request: InferRequest) -> int:
-        """The number of rows; raises InvalidRequest where the tensors are not the model's."""
-        inputs = request.inputs
-        rows = -1
-        for spec, dtype, rank in self._expected:
-            tensor = inputs.get(spec.name)
-            if tensor is None:
-                raise InvalidRequest(f"input '{spec.name}' of model '{self.name}' is missing")
-            if tensor.dtype != dtype:
-                raise InvalidRequest(
-                    f"input '{spec.name}' is {FROM_NUMPY.get(tensor.dtype, tensor.dtype.name)}, "
-                    f"model '{self.name}' takes {spec.datatype}"
-                )
-            shape = tensor.shape
-            if len(shape) != rank or not self._fits(shape, spec):
-                raise InvalidRequest(
-                    f"input '{spec.name}' has shape {list(shape)}, model '{self.name}' takes "
-                    f"{[*([-1] if self._batched else []), *spec.dims]}"
-                )
-            if self._batched:
-                if rows not in (-1, shape[0]):
-                    raise InvalidRequest(f"input '{spec.name}' has {shape[0]} rows, the inputs before it {rows}")
-                rows = shape[0]
-        if len(inputs) != len(self._expected):
-            known = [spec.name for spec in self.inputs]
-            unknown = next(name for name in inputs if name not in known)
-            raise InvalidRequest(f"model '{self.name}' has no input '{unknown}'; it has {', '.join(known)}")
-        if not self._batched:
-            return 1
-        if rows == 0:
-            raise InvalidRequest("the batch has no rows")
-        if rows > self.batching.max_batch_size:
-            raise InvalidRequest(
-                f"the request has {rows} rows, model '{self.name}' takes at most {self.batching.max_batch_size}"
-            )
-        return rows
-
-    def _fits(self, shape: tuple[int, ...], spec: TensorSpec) -> bool:
-        dims = shape[1:] if self._batched else shape
-        return dims == spec.dims or all(own in (-1, given) for given, own in zip(dims, spec.dims, strict=True))
-
-    def _check_outputs(self, request: InferRequest) -> tuple[str, ...] | None:
-        if request.outputs is None:
-            return None
-        for name in request.outputs:
-            if name not in self._output_names:
-                raise InvalidRequest(
-                    f"model '{self.name}' has no output '{name}'; it has {', '.join(self._output_names)}"
-                )
-        if len(set(request.outputs)) != len(request.outputs):
-            raise InvalidRequest("an output is asked for twice")
-        return tuple(request.outputs)
-
-    def _expiry(self, request: InferRequest, job: Job) -> float:
-        policy = self._levels[job.level]
-        timeout = policy.default_timeout_seconds or inf
-        if request.timeout_us:
-            timeout = min(timeout, request.timeout_us * 1e-6)
-        return min(job.arrived_at + timeout, request.deadline)
-
-    def _done(self, job: Job, request: InferRequest, answer: Answer) -> None:
-        self._end(job.error, job)
-        if job.error is not None:
-            answer(job.error)
+    def _leave(self, flight: _Flight, waiter: _Waiter) -> None:
+        """A client has gone."""
+        if waiter not in flight.waiters:
             return
-        outputs = job.outputs or {}
-        names = request.outputs or self._output_names
-        answer(InferResponse(self.name, self.version, {name: outputs[name] for name in names}, job.batch_rows))
-
-    def _end(self, error: InferenceError | None, job: Job) -> None:
-        now = monotonic()
+        flight.waiters.remove(waiter)
         self.statistics.active -= 1
-        self.statistics.finished(error.outcome if error else Outcome.SUCCESS, now - job.arrived_at, now)
+        self.finished(waiter.request, waiter.arrived_at, Cancelled("the client went away"))
+        if not flight.waiters and flight.job is not None:
+            self.scheduler.cancel(flight.job)
+            self._forget(flight)
+
+    def _land(self, flight: _Flight, job: Job) -> None:
+        """The execution has ended: tell everybody."""
+        self._forget(flight)
+        waiters, flight.waiters = flight.waiters, []
+        if self._cache is not None and flight.key is not None and job.outputs is not None:
+            self._cache.put(flight.key, job.outputs, monotonic())
+        for waiter in waiters:
+            self.statistics.active -= 1
+            if isinstance(job.error, DeadlineExceeded) and waiter.expires_at > monotonic():
+                self._again(waiter)  # it was another client's deadline
+                continue
+            self.finished(waiter.request, waiter.arrived_at, job.error, job.batch_rows)
+            if job.error is not None or job.outputs is None:
+                waiter.answer(job.error or InferenceError("the model gave no outputs"))
+            else:
+                waiter.answer(self._response(waiter.request, job.outputs, job.batch_rows))
+
+    def _again(self, waiter: _Waiter) -> None:
+        try:
+            self.infer(waiter.request, waiter.answer, waiter.arrived_at)
+        except InferenceError as error:
+            self.finished(waiter.request, waiter.arrived_at, error)
+            waiter.answer(error)
+
+    def _forget(self, flight: _Flight) -> None:
+        if flight.key is not None and self._flights.get(flight.key) is flight:
+            del self._flights[flight.key]
+
+    def _response(self, request: InferRequest, outputs: Outputs, batch_size: int) -> InferResponse:
+        names = request.outputs or self._output_names
+        return InferResponse(self.name, self.version, {name: outputs[name] for name in names}, batch_size)
 
     def _observe(self, instance: Instance, batch: list[Job], execution: Execution) -> None:
         statistics = self.statistics
@@ -170,13 +194,18 @@ class ModelVersion:
         statistics.queue.add(int(waited * 1e9), len(batch))
         statistics.last_inference_ms = int(time() * 1000)
         for rows, error in execution.failures:
-            kind = type(error).__name__
-            statistics.errors[kind] = statistics.errors.get(kind, 0) + 1
-            log.error(
-                "inference_error",
-                model=self.name,
-                model_version=self.version,
-                batch_size=rows,
-                error=str(error),
-                kind=kind,
-            )
+            self._failed(rows, error)
+        if self._breaker is not None and self._breaker.record(runs, len(execution.failures), monotonic()):
+            self._on_broken(self)
+
+    def _failed(self, rows: int, error: InferenceError) -> None:
+        kind = type(error).__name__
+        self.statistics.errors[kind] = self.statistics.errors.get(kind, 0) + 1
+        log.error(
+            "oom_killed" if isinstance(error, OutOfMemory) else "inference_error",
+            model=self.name,
+            model_version=self.version,
+            batch_size=rows,
+            error=str(error),
+            kind=kind,
+        )

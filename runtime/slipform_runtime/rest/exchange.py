@@ -17,7 +17,7 @@ from slipform_runtime.errors import (
 
 JSON = b"application/json"
 BINARY = b"application/octet-stream"
-TEXT = b"text/plain; charset=utf-8"
+HTML = b"text/html; charset=utf-8"
 
 _WINDOW_BITS = {"gzip": 31, "x-gzip": 31, "deflate": 15}  # `deflate` is zlib's format (RFC 9110, 8.4.1.2)
 _REASONS = {status.value: status.phrase for status in HTTPStatus} | {499: "Client Closed Request"}

@@ -1,16 +1,21 @@
 """The plain routes: `/predict` for people and scripts, `/health`, `/ready` and `/metrics` for the cluster."""
 
+import asyncio
 from time import monotonic
 from typing import Any
 from uuid import uuid4
 
+import msgspec
+
 from slipform_runtime.dataplane import DataPlane
-from slipform_runtime.errors import InferenceError, InvalidRequest, Unavailable
-from slipform_runtime.inference import InferResponse
+from slipform_runtime.errors import ExecutionFailed, InferenceError, InvalidRequest, Unavailable
+from slipform_runtime.handler import Handler
+from slipform_runtime.inference import InferRequest, InferResponse
 from slipform_runtime.metrics.exposition import CONTENT_TYPE, expose
 from slipform_runtime.protocol import plain
-from slipform_runtime.repository.version import ModelVersion
-from slipform_runtime.rest.exchange import Exchange
+from slipform_runtime.repository.served import ServedVersion
+from slipform_runtime.rest.docs import PAGE
+from slipform_runtime.rest.exchange import HTML, Exchange
 from slipform_runtime.rest.routes import Route
 from slipform_runtime.settings import ModelSettings
 
@@ -20,10 +25,18 @@ _NO_SETTINGS = ModelSettings()
 class PlainRoutes:
     """Each method answers one exchange."""
 
-    def __init__(self, data_plane: DataPlane, models: dict[str, ModelSettings], request_limit_bytes: int) -> None:
+    def __init__(
+        self,
+        data_plane: DataPlane,
+        models: dict[str, ModelSettings],
+        handlers: dict[str, Handler],
+        request_limit_bytes: int,
+    ) -> None:
         self._plane = data_plane
         self._models = models
+        self._handlers = handlers
         self._limit = request_limit_bytes
+        self._tasks: set[asyncio.Task[None]] = set()
 
     def routes(self) -> list[Route]:
         """All of them."""
@@ -31,6 +44,8 @@ class PlainRoutes:
             Route(b"POST", "/predict", self.predict_only_model),
             Route(b"POST", "/predict/{model}", self.predict),
             Route(b"POST", "/predict/{model}/batch", self.predict_batch),
+            Route(b"GET", "/", self.docs),
+            Route(b"GET", "/docs", self.docs),
             *self.observation_routes(),
         ]
 
@@ -59,6 +74,10 @@ class PlainRoutes:
         """A list of items."""
         self._predict(exchange, model, batch=True)
 
+    def docs(self, exchange: Exchange) -> None:
+        """The page that people open first."""
+        exchange.respond(200, PAGE, HTML)
+
     def health(self, exchange: Exchange) -> None:
         """The process answers."""
         exchange.respond_json({"status": "alive"})
@@ -74,44 +93,100 @@ class PlainRoutes:
 
     def _predict(self, exchange: Exchange, model: str, *, batch: bool) -> None:
         served = self._plane.served(model)
-        batched = served.batching.max_batch_size > 0
+        handler = self._handlers.get(model)
+        if handler is not None:
+            task = asyncio.get_running_loop().create_task(self._handled(exchange, served, handler, batch=batch))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+            return
         try:
             body = exchange.content(self._limit)
-            request = plain.decode_request(bytes(body), served.inputs, batched=batched, batch=batch)
-            request.id = request.id or exchange.header(b"x-request-id") or str(uuid4())
+            request = plain.decode_request(bytes(body), served.inputs, batched=served.batched, batch=batch)
+            self._identify(request, exchange)
 
             def answer(response: InferResponse | InferenceError) -> None:
-                if isinstance(response, InferenceError):
-                    exchange.refuse(response)
-                    return
                 try:
-                    self._respond(exchange, served, request.id, response, batched=batched, batch=batch)
-                except InferenceError as unfit:
-                    exchange.refuse(unfit)
+                    if isinstance(response, InferenceError):
+                        raise response
+                    values = plain.output_values(response.outputs, batched=served.batched, batch=batch)
+                    self._respond(exchange, served, request.id, response, _only(values, served), batch=batch)
+                except InferenceError as error:
+                    exchange.refuse(error)
 
             self._plane.infer(served, request, answer, exchange)
         except InferenceError as error:
             served.refused(error, exchange.arrived_at)
             raise
 
+    async def _handled(self, exchange: Exchange, served: ServedVersion, handler: Handler, *, batch: bool) -> None:
+        """The same, through the team's own code, in threads."""
+        try:
+            body = bytes(exchange.content(self._limit))
+            if handler.preprocesses:
+                given, outputs, request_id = plain.decode_any(body)
+                prepared = await handler.preprocess(given)
+                request = plain.prepared_request(prepared, served.inputs, batched=served.batched, batch=batch)
+                request.outputs, request.id = outputs, request_id
+            else:
+                request = plain.decode_request(body, served.inputs, batched=served.batched, batch=batch)
+            self._identify(request, exchange)
+            served = self._plane.served(served.name)  # a reload may have come meanwhile
+            response = await self._infer(served, request, exchange)
+        except InferenceError as error:
+            served.refused(error, exchange.arrived_at)
+            exchange.refuse(error)
+            return
+        try:
+            if isinstance(response, InferenceError):
+                raise response
+            if handler.postprocesses:
+                values = await handler.postprocess(response.outputs)
+            else:
+                values = _only(plain.output_values(response.outputs, batched=served.batched, batch=batch), served)
+            self._respond(exchange, served, request.id, response, values, batch=batch)
+        except InferenceError as error:
+            exchange.refuse(error)
+
+    async def _infer(
+        self, served: ServedVersion, request: InferRequest, exchange: Exchange
+    ) -> InferResponse | InferenceError:
+        answered: asyncio.Future[InferResponse | InferenceError] = asyncio.get_running_loop().create_future()
+
+        def answer(response: InferResponse | InferenceError) -> None:
+            if not answered.done():
+                answered.set_result(response)
+
+        self._plane.infer(served, request, answer, exchange)
+        return await answered
+
+    def _identify(self, request: InferRequest, exchange: Exchange) -> None:
+        request.id = request.id or exchange.header(b"x-request-id") or str(uuid4())
+
     def _respond(
         self,
         exchange: Exchange,
-        served: ModelVersion,
+        served: ServedVersion,
         request_id: str,
         response: InferResponse,
+        values: Any,
         *,
-        batched: bool,
         batch: bool,
     ) -> None:
-        values: Any = plain.output_values(response.outputs, batched=batched, batch=batch)
         labels = {
             name: named
             for name, known in self._models.get(served.name, _NO_SETTINGS).labels.items()
             if name in response.outputs
-            and (named := plain.labels_of(response.outputs[name], known, batched=batched, batch=batch)) is not None
+            and (named := plain.labels_of(response.outputs[name], known, batched=served.batched, batch=batch))
+            is not None
         }
-        if len(served.outputs) == 1:
-            (values,) = values.values()
         latency_ms = (monotonic() - exchange.arrived_at) * 1e3
-        exchange.respond(200, plain.encode_response(values, labels, served.version, request_id, latency_ms))
+        try:
+            body = plain.encode_response(values, labels, served.version, request_id, latency_ms)
+        except (TypeError, ValueError, msgspec.MsgspecError) as error:
+            raise ExecutionFailed(f"postprocess returned what is no JSON: {error}") from error
+        exchange.respond(200, body)
+
+
+def _only(values: dict[str, Any], served: ServedVersion) -> Any:
+    """The value itself, where a model has one output."""
+    return next(iter(values.values())) if len(served.outputs) == 1 else values

@@ -1,13 +1,10 @@
 """The Open Inference Protocol's routes."""
 
-from typing import Any
-
-from google.protobuf.json_format import MessageToDict
-
 from slipform_runtime.dataplane import DataPlane
 from slipform_runtime.errors import InferenceError
 from slipform_runtime.inference import InferResponse
 from slipform_runtime.protocol import v2_rest
+from slipform_runtime.protocol.model_config import config_as_json
 from slipform_runtime.rest.exchange import BINARY, JSON, Exchange
 from slipform_runtime.rest.routes import Route
 
@@ -52,7 +49,7 @@ class V2Routes:
             elif length := v2_rest.parse_header_length(header.decode("latin-1"), len(body)):
                 request, form = v2_rest.decode_request(body, length)
             else:
-                request, form = v2_rest.decode_raw_request(body, served.inputs, served.batching.max_batch_size > 0)
+                request, form = v2_rest.decode_raw_request(body, served.inputs, served.batched)
 
             def answer(response: InferResponse | InferenceError) -> None:
                 if isinstance(response, InferenceError):
@@ -105,35 +102,3 @@ class V2Routes:
     def all_statistics(self, exchange: Exchange) -> None:
         """What was counted for every model."""
         exchange.respond_json(self._plane.statistics())
-
-
-def config_as_json(config: Any) -> dict[str, Any]:
-    """A ModelConfig message as Triton's `/config` has it: int64 as numbers, and the defaults written out."""
-    known: dict[str, Any] = MessageToDict(
-        config, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
-    )
-    return {name: _numbers(value, name) for name, value in known.items()}
-
-
-def _numbers(value: Any, key: str = "") -> Any:
-    """Protobuf's JSON writes 64-bit integers as strings; Triton, and who reads its config, has numbers."""
-    if isinstance(value, dict):
-        return {name: _numbers(item, name) for name, item in value.items()}
-    if isinstance(value, list):
-        return [_numbers(item, key) for item in value]
-    if isinstance(value, str) and key in _INT64 and value.lstrip("-").isdigit():
-        return int(value)
-    return value
-
-
-_INT64 = frozenset(
-    (
-        "dims",
-        "shape",
-        "versions",
-        "max_queue_delay_microseconds",
-        "default_timeout_microseconds",
-        "default_priority_level",
-        "priority_levels",
-    )
-)
