@@ -61,8 +61,10 @@ def adapter_config(engine: str, metrics: Metrics, scrape_interval: int) -> str:
 
 
 def _measures(metrics: Metrics) -> Iterator[tuple[MetricName, Measure]]:
-    yield "utilization", metrics.utilization
-    yield "queue_length", metrics.queue_length
+    if metrics.utilization is not None:
+        yield "utilization", metrics.utilization
+    if metrics.queue_length is not None:
+        yield "queue_length", metrics.queue_length
     yield "requests_per_second", metrics.requests
 
 

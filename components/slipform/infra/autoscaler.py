@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import pulumi
 from pulumi_kubernetes import apiextensions, autoscaling, meta
@@ -14,24 +14,9 @@ from ..spec.modelspec import ModelSpec
 from .adapter import metric_name
 from .keda import behavior, scaled_object
 from .platform import Platform
-from .scaling import RESOURCES, ScalingPlan, Target
+from .scaling import RESOURCES, ScaleTarget, ScalingPlan, Target
 
-
-@dataclass(frozen=True)
-class ScaleTarget:
-    """A workload that can be scaled: our Deployment, or the Argo Rollout that runs its pods."""
-
-    name: str
-    kind: Literal["Deployment", "Rollout"] = "Deployment"
-
-    @property
-    def api_version(self) -> str:
-        return "apps/v1" if self.kind == "Deployment" else "argoproj.io/v1alpha1"
-
-    @property
-    def reference(self) -> dict[str, str]:
-        """The reference as scaleTargetRef has it."""
-        return {"apiVersion": self.api_version, "kind": self.kind, "name": self.name}
+__all__ = ["Autoscaler", "AutoscalerArgs", "ScaleTarget"]
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..engines.metrics import Histogram, Measure, Metrics
+from ..engines.metrics import Measure, Metrics, NoHistogram
 from ..spec.scaling import Behavior
 from ..spec.stack import Prometheus
 from .adapter import autoscaling_window
@@ -102,7 +102,8 @@ def _query(
     selected = matchers(metrics, namespace, wish.model or "", track)
     if wish.metric != "p95_latency":
         return f"sum({_measure(wish, metrics).promql(selected, window=window, by='pod')})"
-    assert isinstance(metrics.latency, Histogram)  # noqa: S101  (the plan has no latency target otherwise)
+    if isinstance(metrics.latency, NoHistogram):
+        raise ValueError("latency is not measured, so no plan follows it")
     by_workload = latency_matchers(metrics, namespace, wish.model or "", [workload], track)
     latency = latency_ms(metrics.latency, 0.95, by_workload, window)
     requests = metrics.requests.promql(selected, window=window)
@@ -111,9 +112,12 @@ def _query(
 
 
 def _measure(wish: Target, metrics: Metrics) -> Measure:
-    measures: dict[str, Measure] = {
+    measures = {
         "utilization": metrics.utilization,
         "queue_length": metrics.queue_length,
         "requests_per_second": metrics.requests,
     }
-    return measures[wish.metric]
+    measure = measures[wish.metric]
+    if measure is None:
+        raise ValueError(f"{wish.metric} is not measured, so no plan follows it")
+    return measure

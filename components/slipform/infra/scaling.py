@@ -29,6 +29,23 @@ FALLBACK_CPU = 70
 
 
 @dataclass(frozen=True)
+class ScaleTarget:
+    """A workload that can be scaled: our Deployment, or the Argo Rollout that runs its pods."""
+
+    name: str
+    kind: Literal["Deployment", "Rollout"] = "Deployment"
+
+    @property
+    def api_version(self) -> str:
+        return "apps/v1" if self.kind == "Deployment" else "argoproj.io/v1alpha1"
+
+    @property
+    def reference(self) -> dict[str, str]:
+        """The reference as scaleTargetRef has it."""
+        return {"apiVersion": self.api_version, "kind": self.kind, "name": self.name}
+
+
+@dataclass(frozen=True)
 class Target:
     """One metric and its value per replica: percent of the request for cpu and memory, busy instances for utilization
     (the share times the instances, as ``Metrics`` says), requests for queue_length, requests per second, milliseconds
@@ -127,10 +144,12 @@ def _wanted(
         path = ("scaling", "metrics", name)
         missing = _missing(name, controller, stack)
         if missing and not written:
-            return _without_custom_metrics(missing, stack)
+            return _in_place_of_the_default(f"the stack has neither {missing} nor keda", stack)
         if missing:
             findings.append(missing_metric(path, name, missing))
-        elif name == "p95_latency" and (unmeasured := _unmeasured(path, value, metrics)):
+        elif unmeasured := _unmeasured(path, value, metrics):
+            if not written:
+                return _in_place_of_the_default(f"{spec.serving.engine} measures no {name}", stack)
             findings.append(unmeasured)
         else:
             targets.append(_target(name, value, spec))
@@ -154,9 +173,9 @@ def missing_metric(path: tuple[str, ...], name: str, missing: str) -> Finding:
     )
 
 
-def _without_custom_metrics(missing: str, stack: StackConfig) -> tuple[list[Target], list[Finding]]:
+def _in_place_of_the_default(reason: str, stack: StackConfig) -> tuple[list[Target], list[Finding]]:
     """What stands in for the default, utilization, where nobody can answer it."""
-    message = f"the stack has neither {missing} nor keda, so replicas follow cpu {FALLBACK_CPU} instead of utilization"
+    message = f"{reason}, so replicas follow cpu {FALLBACK_CPU} instead of utilization"
     if stack.lacks("metrics-server"):
         message += "; and without metrics-server their number stays at min_replicas"
     warning = Finding(
@@ -169,8 +188,15 @@ def _without_custom_metrics(missing: str, stack: StackConfig) -> tuple[list[Targ
 
 
 def _unmeasured(path: tuple[str, ...], target: float | Duration, metrics: Metrics) -> Finding | None:
-    """Why a latency can't be followed: nobody measures it, or not as high as the target."""
-    assert isinstance(target, Duration)  # noqa: S101  (the spec's type, for the type checker)
+    """Why a metric can't be followed: nobody measures it, or not as high as the target."""
+    if not isinstance(target, Duration):
+        name = path[-1]
+        measured = {"utilization": metrics.utilization, "queue_length": metrics.queue_length}
+        if measured.get(name, metrics.requests) is not None:
+            return None
+        return Finding(
+            f"the engine does not measure {name}", path, remedy=f"leave {name} out, and write cpu: {FALLBACK_CPU}"
+        )
     if isinstance(metrics.latency, NoHistogram):
         return Finding(
             f"p95_latency can't be measured: {metrics.latency.reason}",

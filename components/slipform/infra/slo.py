@@ -14,6 +14,8 @@ from typing import Literal
 
 from ..engines.metrics import Histogram, NoHistogram
 from ..spec.findings import Finding
+from ..spec.modelspec import ModelSpec
+from ..spec.stack import StackConfig
 from ..spec.traffic import Slo
 from ..spec.units import Duration
 
@@ -98,6 +100,21 @@ def objectives(
         findings += _left_out(path, objective, reachable)
         made.append(Objective(path[-1], target, bound, reachable, slo.window))
     return tuple(made), tuple(findings)
+
+
+def problems(spec: ModelSpec, stack: StackConfig, latency: Histogram | NoHistogram) -> Iterator[Finding]:
+    """What is wrong with a spec's objectives in a stack; none can be measured without Prometheus' operator."""
+    if spec.slo is None:
+        return
+    if stack.lacks("prometheus-operator"):
+        yield Finding(
+            "the stack has no prometheus-operator, so nothing measures the objective and nobody is told",
+            ("slo",),
+            severity="warning",
+            remedy="add prometheus-operator to the stack's `has` when the cluster has it",
+        )
+        return
+    yield from objectives(spec.slo, latency, stack.prometheus.scrape_interval)[1]
 
 
 def _promised(slo: Slo) -> Iterator[tuple[tuple[str, ...], float, Duration | None]]:

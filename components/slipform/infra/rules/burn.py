@@ -85,7 +85,7 @@ def _case(subject: Subject, objective: Objective, alerts: tuple[Alert, ...], pac
 
 
 def _requests(subject: Subject, objective: Objective, bad: float, lasting: Duration) -> dict[str, str]:
-    base = base_window(objective)
+    base = base_window(subject, objective)
     pod = {"pod": subject.pod}
     histogram = subject.metrics.latency
     if objective.bound is None or isinstance(histogram, NoHistogram):

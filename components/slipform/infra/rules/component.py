@@ -9,8 +9,8 @@ from pulumi_kubernetes import apiextensions, meta
 
 from ...engines.metrics import Metrics
 from ...spec.modelspec import ModelSpec
-from ..autoscaler import ScaleTarget
 from ..platform import TRACK_LABEL, VERSION_LABEL, Platform, selector
+from ..scaling import ScaleTarget
 from .groups import rule_groups
 from .kinds import Group
 from .server import Server

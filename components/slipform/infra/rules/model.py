@@ -22,7 +22,7 @@ def model_alerts(subject: Subject, stack: StackConfig) -> tuple[Checked, ...]:
         made.append(_load_failed(subject))
     if "rollbacks" in extra:
         made.append(_rolled_back(subject))
-    if subject.spec.progressive and not stack.lacks("argo-rollouts"):
+    elif subject.spec.progressive and not stack.lacks("argo-rollouts"):
         made.append(_rollout_aborted(subject))
     if subject.spec.serving.cache and "cache_hit_ratio" in extra:
         made.append(_cold_cache(subject))
@@ -30,20 +30,23 @@ def model_alerts(subject: Subject, stack: StackConfig) -> tuple[Checked, ...]:
 
 
 def _queue_full(subject: Subject) -> Checked:
-    """By what the engine refuses; where it does not count that, by how many wait in the fullest replica."""
+    """By what the engine refuses, else by how many wait in the fullest replica, where it measures one of them."""
     model, size = subject.spec.name, subject.spec.serving.batching.max_queue_size
     remedy = (
         "Requests come faster than they are executed. Raise scaling.max_replicas if the replicas are at their maximum, "
         "lower scaling.metrics.queue_length to scale earlier, or raise serving.batching.max_queue_size if callers wait."
     )
-    if subject.metrics.rejected is not None:
+    rejected, waiting = subject.metrics.rejected, subject.metrics.queue_length
+    if rejected is not None:
         expr, threshold = subject.rate("rejected"), 0.0
-        query, firing, quiet = subject.query(subject.metrics.rejected), 5.0, 0.0
+        query, firing, quiet = subject.query(rejected), 5.0, 0.0
         description = f"{model} refuses VALUE requests per second: its queue ({size} requests a replica) is full."
-    else:
+    elif waiting is not None:
         expr, threshold = subject.recorded("slipform:queue_length:max"), NEARLY_FULL * size
-        query, firing, quiet = subject.query(subject.metrics.queue_length, by="pod"), float(size), size / 2
+        query, firing, quiet = subject.query(waiting, by="pod"), float(size), size / 2
         description = f"VALUE requests wait in one replica of {model}; from {size} on they are refused."
+    else:
+        return Checked()
     alert = Alert(
         name="SlipformQueueFull",
         expr=f"{expr} > {threshold:.12g}",

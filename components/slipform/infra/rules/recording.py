@@ -89,9 +89,9 @@ def recordings(subject: Subject, objectives: tuple[Objective, ...]) -> tuple[Rec
     return tuple({rule.selector: rule for rule in rules}.values())
 
 
-def base_window(objective: Objective) -> Duration:
-    """The window of the rates that an objective's shares are made of: its shortest."""
-    return min(burn.short for burn in objective.alerts)
+def base_window(subject: Subject, objective: Objective) -> Duration:
+    """The window of the rates that an objective's shares are made of: none of its own may be shorter."""
+    return min(subject.window, *(burn.short for burn in objective.alerts))
 
 
 def bad_share(subject: Subject, objective: Objective, window: Duration) -> str:
@@ -111,8 +111,10 @@ def _rates(subject: Subject, window: Duration) -> Iterator[Recording]:
 
 def _gauges(subject: Subject) -> Iterator[Recording]:
     metrics, labels = subject.metrics, subject.labels
-    yield Recording("slipform:utilization:avg", f"avg({subject.query(metrics.utilization, by='pod')})", labels)
-    yield Recording("slipform:queue_length:max", f"max({subject.query(metrics.queue_length, by='pod')})", labels)
+    if metrics.utilization is not None:
+        yield Recording("slipform:utilization:avg", f"avg({subject.query(metrics.utilization, by='pod')})", labels)
+    if metrics.queue_length is not None:
+        yield Recording("slipform:queue_length:max", f"max({subject.query(metrics.queue_length, by='pod')})", labels)
     if metrics.rejected is not None:
         window = subject.window
         yield Recording(f"slipform:rejected:rate{window}", subject.query(metrics.rejected), labels)
@@ -134,26 +136,21 @@ def _bad_shares(subject: Subject, objective: Objective) -> Iterator[Recording]:
     Long windows are averages of the recorded rates, which weigh each request the same and cost one series each, where
     the raw counters of three days would be read again at every evaluation. Without requests there is no share.
     """
-    base = base_window(objective)
+    base = base_window(subject, objective)
     yield from _rates(subject, base)
     histogram = subject.metrics.latency
     if objective.bound is None or isinstance(histogram, NoHistogram):
-        bad, all_of_them = subject.rate("errors", base), subject.rate("requests", base)
+        name, labels, match = "errors", subject.labels, ""
+        bad, counted = subject.rate("errors", base), subject.rate("requests", base)
     else:
-        labels = {**subject.labels, "objective": objective.name}
+        name, labels, match = "slow", {**subject.labels, "objective": objective.name}, "ignoring (objective) "
         found = subject.latency_matchers
         count = f"{histogram.metric}_count{{{joined(found, histogram.extra_matchers)}}}"
         slow = Recording(f"slipform:slow:rate{base}", slower(histogram, objective.bound, found, str(base)), labels)
-        timed = Recording(f"slipform:timed:rate{base}", f"sum(rate({count}[{base}]))", labels)
+        timed = Recording(f"slipform:timed:rate{base}", f"sum(rate({count}[{base}]))", subject.labels)
         yield slow
         yield timed
-        bad, all_of_them = slow.selector, timed.selector
+        bad, counted = slow.selector, timed.selector
     for window in sorted({span for burn in objective.alerts for span in (burn.long, burn.short)}):
-        labels = subject.labels if objective.bound is None else {**subject.labels, "objective": objective.name}
-        name = f"slipform:{'errors' if objective.bound is None else 'slow'}:ratio_rate{window}"
-        over = (
-            (bad, all_of_them)
-            if window == base
-            else tuple(f"avg_over_time({one}[{window}])" for one in (bad, all_of_them))
-        )
-        yield Recording(name, f"{over[0]} / ({over[1]} > 0)", labels)
+        share, of = (one if window == base else f"avg_over_time({one}[{window}])" for one in (bad, counted))
+        yield Recording(f"slipform:{name}:ratio_rate{window}", f"{share} / {match}({of} > 0)", labels)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ...spec.modelspec import ModelSpec
 from ...spec.stack import StackConfig
 from ...spec.units import Duration
-from ..autoscaler import ScaleTarget
+from ..scaling import ScaleTarget
 from .kinds import Alert, Checked, series, steady, two_cases
 
 
