@@ -10,6 +10,7 @@ from .nodes import GpuNodePool, GpuNodePoolArgs
 from .platform import Platform
 from .program import load_project
 from .progressive import ProgressiveRollout, ProgressiveRolloutArgs
+from .rules.component import ServiceLevelRules, ServiceLevelRulesArgs
 from .serving import ServingDeployment, ServingDeploymentArgs
 from .shared import Shared, SharedArgs
 from .traffic import TrafficRoute, TrafficRouteArgs
@@ -31,6 +32,8 @@ __all__ = [
     "ProgressiveRollout",
     "ProgressiveRolloutArgs",
     "ScaleTarget",
+    "ServiceLevelRules",
+    "ServiceLevelRulesArgs",
     "ServingDeployment",
     "ServingDeploymentArgs",
     "Shared",

@@ -23,10 +23,11 @@ from .disruption import PodDisruptionBudget, PodDisruptionBudgetArgs
 from .identity import WorkloadIdentity, WorkloadIdentityArgs, existing_account, served_uris
 from .network_policy import NetworkPolicy, NetworkPolicyArgs, is_restricted
 from .nodes import GpuNodePool, GpuNodePoolArgs
-from .placement import placement
+from .placement import Placement, placement
 from .platform import CANDIDATE, STABLE, Platform
 from .progressive import ProgressiveRollout, ProgressiveRolloutArgs
 from .project_files import handler_texts, model_files
+from .rules.component import ServiceLevelRules, ServiceLevelRulesArgs
 from .scaling import scaling_plan
 from .service import create_service
 from .serving import ServingDeployment, ServingDeploymentArgs
@@ -76,7 +77,7 @@ class ModelService(pulumi.ComponentResource):
         self.autoscalers = {track: self._create_autoscaler(track) for track in self._servers}
         self._create_disruption_budget()
         self._create_network_policy()
-        self._create_rules()
+        self.rules = self._create_rules()
 
         self.register_outputs({"endpoints": self.endpoints, "scaling": self.scaling})
 
@@ -212,7 +213,7 @@ class ModelService(pulumi.ComponentResource):
                 platform=self._platform,
                 server=self._name,
                 spec=self._spec,
-                target=ScaleTarget(self._deployment_name(track), "Rollout" if self.rollout else "Deployment"),
+                target=self._workload(track),
                 plan=replace(self._plan, min_replicas=bounds.min, max_replicas=bounds.max),
                 engine=self._engine.name,
                 metrics=self._metrics,
@@ -231,11 +232,28 @@ class ModelService(pulumi.ComponentResource):
         args = NetworkPolicyArgs(self._platform, self._servers[STABLE], self._ports)
         return NetworkPolicy(self._name, args, opts=self._within)
 
-    def _create_rules(self) -> None:
-        """TODO"""
+    def _create_rules(self) -> ServiceLevelRules | None:
+        if self._platform.stack.lacks("prometheus-operator"):
+            return None
+        return ServiceLevelRules(
+            self._name,
+            ServiceLevelRulesArgs(
+                platform=self._platform,
+                server=self._name,
+                specs=self._args.specs,
+                metrics=self._metrics,
+                workloads=tuple(self._workload(track) for track in self._servers),
+                hpas=tuple(autoscaler.hpa_name for autoscaler in self.autoscalers.values()),
+            ),
+            opts=self._within,
+        )
+
+    def _workload(self, track: str) -> ScaleTarget:
+        """What runs a track's pods: the Deployment, or the Rollout that took them over from it."""
+        return ScaleTarget(self._deployment_name(track), "Rollout" if self.rollout else "Deployment")
 
     @property
-    def _placement(self) -> Any:
+    def _placement(self) -> Placement:
         name = self._spec.nodes.pool if isinstance(self._spec.nodes, PoolReference) else self._name
         pool = pool_of(self._spec, self._platform.stack)
         return placement(name, pool, self._spec.serving.resources.accelerator)

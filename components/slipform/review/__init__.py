@@ -7,14 +7,13 @@ from pathlib import Path
 
 from ..engines import registry
 from ..engines.base import Engine
-from ..infra import traffic_problems
+from ..infra import slo, traffic_problems
 from ..infra.scaling import scaling_plan
-from ..infra.slo import objectives
 from ..spec import checks
 from ..spec.findings import FieldPath, Finding
 from ..spec.modelspec import ModelSpec
 from ..spec.stack import StackConfig
-from . import capacity, servers, sources
+from . import access, capacity, pools, servers, sources
 
 
 def review_spec(
@@ -34,6 +33,8 @@ def _beyond_the_spec(
     spec: ModelSpec, stack: StackConfig | None, root: Path, wrong: Sequence[FieldPath]
 ) -> Iterator[Finding]:
     yield from sources.problems(spec, stack, root)
+    yield from access.problems(spec, stack)
+    yield from pools.spec_problems(spec, stack)
     yield from capacity.problems(spec, stack)
     yield from traffic_problems.problems(spec, stack)
     try:
@@ -57,13 +58,13 @@ def _what_is_measured(spec: ModelSpec, stack: StackConfig, engine: Engine) -> It
     """Scaling and objectives, which need somebody to measure and somebody to act."""
     metrics = engine.metrics(stack)
     yield from scaling_plan([spec], stack, metrics, holds_requests=engine.holds_requests).findings
-    if spec.slo is not None:
-        yield from objectives(spec.slo, metrics.latency, stack.prometheus.scrape_interval)[1]
+    yield from slo.problems(spec, stack, metrics.latency)
 
 
 def review_stack(stack: StackConfig) -> Iterator[Finding]:
     """The stack's own config."""
-    yield from ()
+    yield from pools.stack_problems(stack)
+    yield from access.stack_problems(stack)
 
 
 def review_service(specs: Sequence[ModelSpec], stack: StackConfig | None) -> Iterator[Finding]:

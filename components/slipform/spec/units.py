@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, ClassVar, Self
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
@@ -82,7 +83,7 @@ class Duration(Written):
             if written == "0":
                 return cls(0)
             raise refuse("not a duration", allowed="a number with us, ms, s, m, h or d, such as 5ms, 30s, 1h30m")
-        total = sum(float(n) * _MICROSECONDS[unit] for n, unit in _DURATION_PART.findall(written))
+        total = sum(Decimal(n) * _MICROSECONDS[unit] for n, unit in _DURATION_PART.findall(written))
         if total > 10 * 365 * _MICROSECONDS["d"]:
             raise refuse("a duration of more than ten years", remedy="check the unit")
         if total != int(total):
@@ -137,7 +138,7 @@ class Memory(Written):
             near = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kKmMgGtT])i?[bB]?", str(written))
             remedy = f"write {near[1]}{near[2].upper()}i" if near else None
             raise refuse("not an amount of memory", allowed=allowed, remedy=remedy)
-        total = float(match[1]) * _BYTES[match[2]]
+        total = Decimal(match[1]) * _BYTES[match[2]]
         if total < 1 or total > 2**60:
             raise refuse("an amount of memory out of range", allowed="1 byte to 1 EiB", remedy="check the unit")
         return cls(int(total))
