@@ -88,6 +88,10 @@ def test_a_shadow_gets_copies_and_answers_nobody() -> None:
     assert found["mirrorPercentage"] == {"value": 25}
 
 
+def test_a_stream_is_not_copied() -> None:
+    assert "mirror" not in route(routed(rollout=SHADOW), "grpc-stream")
+
+
 def test_a_header_decides_before_the_rest() -> None:
     found = [each for each in http(routed(rollout={**AB, "header": "x-cohort"})) if each["name"].startswith("http")]
     chosen, rest = found[-2:]

@@ -190,7 +190,8 @@ def _routes(server: Server, leg: Leg, *, by_port: bool) -> Iterator[Spec]:
     elif leg.track is not None:
         yield plain | {"route": _one_track(server.name, leg.port, leg.track)}
     else:
-        mirrored = _mirror(server.name, leg.port, rollout) if isinstance(rollout, Shadow) else {}
+        # A copy is sent when the request is whole, which a stream never is.
+        mirrored = _mirror(server.name, leg.port, rollout) if isinstance(rollout, Shadow) and not leg.stream else {}
         yield plain | {"route": _destinations(server.name, leg.port, shares(rollout))} | mirrored
 
 
@@ -245,7 +246,7 @@ def _traffic_policy(spec: ModelSpec, specs: Sequence[ModelSpec]) -> Spec:
         "loadBalancer": {"simple": "LEAST_REQUEST"},
         "connectionPool": {
             "tcp": {
-                "connectTimeout": istio_duration(min(Duration.parse("1s"), try_timeout(spec.traffic))),
+                "connectTimeout": "1s",  # within a cluster; ten by default, longer than most requests may take
                 "maxConnections": requests,
             },
             "http": {
