@@ -61,8 +61,14 @@ def served(draw: st.DrawFn, least_axes: int = 1) -> ModelSpec:
 def profiles(draw: st.DrawFn, inputs: list[dict[str, Any]], largest: int) -> list[dict[str, Any]]:
     """None, or some profiles that have a range for each axis that varies."""
     varying = {axis for tensor in inputs for axis in tensor["shape"] if isinstance(axis, str)}
-    three = st.lists(st.integers(1, 512), min_size=3, max_size=3).map(sorted)
-    sizes = three.map(lambda rising: dict(zip(("min", "opt", "max"), rising, strict=True)))
+    sizes = st.lists(st.integers(1, 512), min_size=3, max_size=3).map(sorted).map(as_range)
     count = draw(st.integers(1 if varying else 0, 3))
-    batch = {"batch": {"min": 1, "opt": largest, "max": largest}} if largest else {}
-    return [batch | {axis: draw(sizes) for axis in sorted(varying)} for _ in range(count)]
+    batch = st.lists(st.integers(1, largest), min_size=3, max_size=3).map(sorted).map(as_range) if largest else None
+    return [
+        ({"batch": draw(batch)} if batch is not None else {}) | {axis: draw(sizes) for axis in sorted(varying)}
+        for _ in range(count)
+    ]
+
+
+def as_range(rising: list[int]) -> dict[str, int]:
+    return dict(zip(("min", "opt", "max"), rising, strict=True))

@@ -14,7 +14,8 @@ from slipform.engines.base import ServedModel
 from slipform.engines.config_pbtxt import HISTOGRAM, config_pbtxt, model_config
 from slipform.engines.formats import BACKENDS, served_format
 from slipform.engines.servers import server
-from slipform.engines.sizes import DEFAULT_AXIS_SIZE
+from slipform.engines.sizes import DEFAULT_AXIS_SIZE, profiles
+from slipform.spec.build import Range
 from slipform.spec.model import Tensor
 from slipform.spec.modelspec import ModelSpec
 from slipform_runtime.batching.policy import BatchingPolicy
@@ -98,6 +99,33 @@ def test_tritons_own_checks_of_a_config_pass(spec: ModelSpec) -> None:
         assert all(size > 0 for shape in graph.input.values() for size in shape.dim)
 
 
+@given(served())
+@settings(deadline=None)
+def test_what_is_warmed_up_or_recorded_fits_a_profile(spec: ModelSpec) -> None:
+    """TensorRT refuses what is outside of every profile, and the server would not start."""
+    config, built_for = read_back(spec), profiles(spec)
+    samples = [(one.batch_size, {k: list(v.dims) for k, v in one.inputs.items()}) for one in config.model_warmup]
+    graphs = [
+        (one.batch_size, {k: list(v.dim) for k, v in one.input.items()}) for one in config.optimization.cuda.graph_spec
+    ]
+
+    for size, shapes in samples + graphs:
+        assert not built_for or any(
+            (not config.max_batch_size or within(profile["batch"], size))
+            and all(
+                within(profile[axis], given)
+                for tensor in spec.model.inputs
+                for axis, given in zip(tensor.shape, shapes[tensor.name], strict=True)
+                if isinstance(axis, str)
+            )
+            for profile in built_for
+        )
+
+
+def within(sizes: Range, size: int) -> bool:
+    return sizes.min <= size <= sizes.max
+
+
 @given(served(least_axes=0))
 @settings(deadline=None)
 def test_the_bundled_runtime_reads_the_same_batching(spec: ModelSpec) -> None:
@@ -166,11 +194,28 @@ def test_warm_up_takes_the_sizes_that_the_engine_is_tuned_for() -> None:
     )
     config = read_back(spec)
 
-    assert [(sample.name, sample.batch_size) for sample in config.model_warmup] == [("batch_1", 1), ("batch_16", 16)]
+    assert [sample.batch_size for sample in config.model_warmup] == [1, 16]
     assert all(list(sample.inputs["ids"].dims) == [48] for sample in config.model_warmup)
     assert all(sample.inputs["ids"].zero_data for sample in config.model_warmup)
     assert [graph.batch_size for graph in config.optimization.cuda.graph_spec] == [1, 4, 16, 32]
     assert all(list(graph.input["ids"].dim) == [48] for graph in config.optimization.cuda.graph_spec)
+
+
+def test_every_profile_is_warmed_up_and_recorded_within_its_bounds() -> None:
+    short = {"batch": {"min": 1, "opt": 8, "max": 16}, "seq": {"min": 1, "opt": 32, "max": 128}}
+    long = {"batch": {"min": 4, "opt": 4, "max": 8}, "seq": {"min": 129, "opt": 256, "max": 512}}
+    spec = model_spec(
+        model={"inputs": [{"name": "ids", "dtype": "INT64", "shape": ["seq"]}]},
+        build={"target": "tensorrt", "profiles": [short, long]},
+        serving={"batching": {"max_batch_size": 16, "preferred_batch_sizes": [4, 8]}, "cuda_graphs": True},
+    )
+    config = read_back(spec)
+
+    warm = [(sample.batch_size, list(sample.inputs["ids"].dims)) for sample in config.model_warmup]
+    assert warm == [(1, [32]), (8, [32]), (4, [256]), (8, [256])]
+    assert len({sample.name for sample in config.model_warmup}) == len(warm)
+    recorded = [(graph.batch_size, list(graph.input["ids"].dim)) for graph in config.optimization.cuda.graph_spec]
+    assert recorded == [(1, [32]), (4, [32]), (8, [32]), (16, [32]), (4, [256]), (8, [256])]
 
 
 def test_an_axis_that_nothing_bounds_is_warmed_up_at_a_stated_size() -> None:

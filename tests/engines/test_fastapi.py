@@ -13,7 +13,10 @@ from slipform.engines.servers import server
 from slipform.spec.findings import SlipformError
 from slipform.spec.modelspec import ModelSpec
 from slipform_runtime.cli import _parser
+from slipform_runtime.fetch import fetch
 from slipform_runtime.fetch.manifest import read_manifest
+from slipform_runtime.repository.config import read_config
+from slipform_runtime.repository.repository import is_ensemble
 from slipform_runtime.settings import Settings, parse_settings
 
 from ..builders import DIGEST, model_spec, stack_config
@@ -100,6 +103,24 @@ def test_the_runtime_fetches_what_the_manifest_names(tmp_path: Path) -> None:
     ]
     [version] = manifest.models[0].versions
     assert (version.source, version.sha256) == ("s3://models/resnet50/3", DIGEST)
+
+
+def test_an_ensemble_is_fetched_as_an_empty_version_with_its_config(tmp_path: Path) -> None:
+    ensemble = spec(
+        name="pipeline",
+        model={
+            "format": ..., "uri": ..., "sha256": ...,
+            "ensemble": [{"model": "resnet50", "inputs": {"image": "image"}, "outputs": {"probs": "probs"}}],
+        },
+        serving={"server": "vision"},
+    )  # fmt: skip
+    for name, text in container(ensemble).files.items():
+        (tmp_path / name).write_text(text)
+    [folder] = fetch(tmp_path / "repository.json", tmp_path / "models")
+
+    assert folder == tmp_path / "models/pipeline/3"
+    assert list(folder.iterdir()) == []
+    assert is_ensemble(read_config(folder.parent))
 
 
 def test_names_of_files_are_keys_of_a_config_map() -> None:

@@ -13,7 +13,7 @@ from slipform.engines.metrics import Histogram, Measure, Metrics, NoHistogram
 from slipform.engines.registry import engine
 from slipform.spec.units import Duration
 from slipform_runtime.errors import Outcome
-from slipform_runtime.metrics.exposition import METRICS
+from slipform_runtime.metrics.catalogue import METRICS
 from slipform_runtime.metrics.statistics import DEFAULT_LATENCY_BUCKETS_MS
 
 from ..builders import stack_config

@@ -65,6 +65,13 @@ def test_a_right_spec_has_none(name: str, build: dict[str, Any] | None) -> None:
             "no plain routes",
             "engine: fastapi",
         ),
+        (
+            "fastapi",
+            {"build": {"target": "tensorrt", "profiles": [{"batch": {"min": 8, "opt": 16, "max": 32}}]}},
+            "build.profiles[0].batch.min",
+            "a request that is alone",
+            "min: 1",
+        ),
         ("triton", {"serving": {"request_limit": "2Gi"}}, "serving.request_limit", "over HTTP", "gRPC"),
         (
             "triton",

@@ -9,6 +9,7 @@ from ..spec.modelspec import ModelSpec
 from ..spec.stack import Image, StackConfig
 from .build_manifest import build_image
 from .formats import NEEDS_TENSORS, PROCESSORS_ONLY, served_format
+from .sizes import BATCH, profiles
 
 EXPORTS = {
     "pytorch": "export it: torch.onnx.export(model, inputs, 'model.onnx') and format: onnx",
@@ -46,6 +47,21 @@ def names_its_tensors(spec: ModelSpec) -> Iterator[Finding]:
                 path=("model",),
                 remedy=f"add {side}: [{{name: {side.upper()[:-1]}__0, dtype: FP32, shape: [...]}}]",
             )
+
+
+def takes_a_single_request(spec: ModelSpec) -> Iterator[Finding]:
+    """A server executes what it has: now and then one request alone."""
+    if not spec.serving.batching.max_batch_size:
+        return
+    least = [profile[BATCH].min for profile in profiles(spec) if BATCH in profile]
+    if least and min(least) > 1:
+        yield Finding(
+            "no profile takes a request that is alone",
+            path=("build", "profiles", least.index(min(least)), BATCH, "min"),
+            given=str(min(least)),
+            allowed="1 in at least one profile",
+            remedy="write min: 1",
+        )
 
 
 def uses_its_accelerator(spec: ModelSpec) -> Iterator[Finding]:

@@ -9,7 +9,7 @@ from ..spec.model import Tensor
 from ..spec.modelspec import ModelSpec
 from .base import ServedModel
 from .formats import BACKENDS
-from .sizes import batch_sizes, on_gpu, typical_shape
+from .sizes import batch_sizes, on_gpu, tuned, typical_shape
 
 HISTOGRAM = "nv_inference_first_response_histogram_ms"
 
@@ -106,27 +106,30 @@ def _instances(config: Any, spec: ModelSpec) -> None:
 
 
 def _warmup(config: Any, spec: ModelSpec) -> None:
+    """The smallest and the largest batch that is hoped for, by each profile that the engine was built for."""
     if not spec.serving.warmup or not spec.model.inputs:
         return
-    sizes = batch_sizes(spec)
-    largest = max(spec.serving.batching.preferred_batch_sizes, default=sizes[-1] if sizes else 1)
-    for size in sorted({1, largest}):
-        sample = config.model_warmup.add(name=f"batch_{size}", batch_size=size, count=1)
-        for tensor in spec.model.inputs:
-            entry = sample.inputs[tensor.name]
-            entry.data_type = _dtype(tensor)
-            entry.dims.extend(typical_shape(spec, tensor) or (1,))
-            # Zeros, since random numbers are no tokens, no indices and no probabilities.
-            entry.zero_data = True
+    largest = max(spec.serving.batching.preferred_batch_sizes, default=spec.serving.batching.max_batch_size)
+    for index, profile in enumerate(tuned(spec)):
+        sizes = batch_sizes(spec, profile) or (1,)
+        for size in sorted({sizes[0], max((size for size in sizes if size <= largest), default=sizes[0])}):
+            sample = config.model_warmup.add(name=f"profile_{index}_batch_{size}", batch_size=size, count=1)
+            for tensor in spec.model.inputs:
+                entry = sample.inputs[tensor.name]
+                entry.data_type = _dtype(tensor)
+                entry.dims.extend(typical_shape(tensor, profile) or (1,))
+                # Zeros, since random numbers are no tokens, no indices and no probabilities.
+                entry.zero_data = True
 
 
 def _cuda_graphs(config: Any, spec: ModelSpec) -> None:
     cuda = config.optimization.cuda
     cuda.graphs = True
-    for size in batch_sizes(spec) or (0,):
-        graph = cuda.graph_spec.add(batch_size=size)
-        for tensor in spec.model.inputs:
-            graph.input[tensor.name].dim.extend(typical_shape(spec, tensor))
+    for profile in tuned(spec):
+        for size in batch_sizes(spec, profile) or (0,):
+            graph = cuda.graph_spec.add(batch_size=size)
+            for tensor in spec.model.inputs:
+                graph.input[tensor.name].dim.extend(typical_shape(tensor, profile))
 
 
 def _ensemble(config: Any, spec: ModelSpec) -> None:

@@ -30,6 +30,7 @@ class FastAPI(Engine):
 
     def problems(self, spec: ModelSpec, stack: StackConfig | None) -> Iterator[Finding]:
         yield from checks.serves_the_format(spec, "the bundled runtime", self.formats)
+        yield from checks.takes_a_single_request(spec)
         yield from checks.uses_its_accelerator(spec)
         if stack is not None:
             title = "the bundled runtime for GPUs" if on_gpu(spec) else "the bundled runtime"

@@ -24,8 +24,21 @@ def metrics() -> Metrics:
         ),
         latency=Histogram("inference_latency_ms", "ms", LATENCY_BUCKETS_MS, extensible=True),
         rejected=Measure("inference_requests_total", _requests('status="rejected",')),
+        extra=(
+            (
+                "cache_hit_ratio",
+                Measure(
+                    "cache_hits_total",
+                    f"{_rate('cache_hits_total')} / ({_rate('cache_hits_total')} + {_rate('cache_misses_total')})",
+                ),
+            ),
+        ),
     )
 
 
 def _requests(status: str) -> str:
-    return f"sum by (@by) (rate(inference_requests_total{{{status}@matchers}}[@window]))"
+    return _rate("inference_requests_total", status)
+
+
+def _rate(metric: str, matchers: str = "") -> str:
+    return f"sum by (@by) (rate({metric}{{{matchers}@matchers}}[@window]))"

@@ -28,21 +28,29 @@ def profiles(spec: ModelSpec) -> tuple[Profile, ...]:
     return ({BATCH: Range(min=1, opt=max(batching.preferred_batch_sizes, default=largest), max=largest)},)
 
 
-def typical_shape(spec: ModelSpec, tensor: Tensor) -> tuple[int, ...]:
-    """A tensor's shape without the batch axis, with the first profile's optimum for each named axis."""
-    first = spec.build.profiles[0] if spec.build and spec.build.profiles else {}
+def tuned(spec: ModelSpec) -> tuple[Profile, ...]:
+    """The profiles to warm up and to record: those of the build, else one that bounds nothing."""
+    return profiles(spec) or ({},)
+
+
+def typical_shape(tensor: Tensor, profile: Profile) -> tuple[int, ...]:
+    """A tensor's shape without the batch axis, with the profile's optimum for each named axis."""
     return tuple(
-        axis if isinstance(axis, int) else first[axis].opt if axis in first else DEFAULT_AXIS_SIZE
+        axis if isinstance(axis, int) else profile[axis].opt if axis in profile else DEFAULT_AXIS_SIZE
         for axis in tensor.shape
     )
 
 
-def batch_sizes(spec: ModelSpec) -> tuple[int, ...]:
-    """One, the preferred sizes and the largest batch: what is worth recording; empty without a batch axis."""
+def batch_sizes(spec: ModelSpec, profile: Profile) -> tuple[int, ...]:
+    """One, the preferred sizes and the largest batch, as far as the profile takes them; empty without a batch axis."""
     batching = spec.serving.batching
     if not batching.max_batch_size:
         return ()
-    return tuple(sorted({1, *batching.preferred_batch_sizes, batching.max_batch_size}))
+    wanted = {1, *batching.preferred_batch_sizes, batching.max_batch_size}
+    bounds = profile.get(BATCH)
+    if bounds is None:
+        return tuple(sorted(wanted))
+    return tuple(sorted(size for size in wanted if bounds.min <= size <= bounds.max)) or (bounds.opt,)
 
 
 def on_gpu(spec: ModelSpec) -> bool:

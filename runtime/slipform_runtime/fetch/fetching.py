@@ -30,7 +30,7 @@ def fetch(manifest: Path, to: Path) -> list[Path]:
     """
     wanted = read_manifest(manifest)
     sources = {
-        version.uri: source_for(version.uri) for model in wanted.models for version in model.versions
+        version.uri: source_for(version.uri) for model in wanted.models for version in model.versions if version.uri
     }  # all of them before the first byte: a missing extra should not wait for a long download
     try:
         to.mkdir(parents=True, exist_ok=True)
@@ -42,7 +42,12 @@ def fetch(manifest: Path, to: Path) -> list[Path]:
 def _fetch_model(model: ManifestModel, sources: dict[str, Source], beside: Path, to: Path) -> list[Path]:
     folder = to / model.name
     folder.mkdir(exist_ok=True)
-    folders = [_fetch_version(model.name, version, sources[version.uri], folder) for version in model.versions]
+    folders = [
+        _fetch_version(model.name, version, sources[version.uri], folder)
+        if version.uri
+        else _empty_version(version, folder)
+        for version in model.versions
+    ]
     if model.config:
         # After the versions: a server that polls finds the config only when they are there.
         temporary = folder / ".config.pbtxt.partial"
@@ -80,6 +85,12 @@ def _fetch_version(name: str, version: ManifestVersion, source: Source, model: P
         bytes=sum(path.stat().st_size for path in target.rglob("*") if path.is_file()),
         seconds=round(monotonic() - began, 3),
     )
+    return target
+
+
+def _empty_version(version: ManifestVersion, model: Path) -> Path:
+    target = model / str(version.version)
+    target.mkdir(exist_ok=True)
     return target
 
 

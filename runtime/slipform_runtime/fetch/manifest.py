@@ -15,27 +15,35 @@ VersionNumber = Annotated[int, msgspec.Meta(gt=0)]
 
 
 class ManifestVersion(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """One version: the folder `<uri>/<version>`, or the one file that `uri` names, kept as `filename`."""
+    """One version: the folder `<uri>/<version>`, or the one file that `uri` names, kept as `filename`.
+
+    An ensemble's has no `uri`: Triton wants its folder nevertheless, empty.
+    """
 
     version: VersionNumber
-    uri: str
+    uri: str | None = None
     sha256: Digest | None = None
     filename: FileName | None = None
 
     @property
     def is_file(self) -> bool:
         """Whether `uri` ends in a file name with an extension."""
-        return PurePosixPath(urlsplit(self.uri).path).suffix != ""
+        return self._path.suffix != ""
 
     @property
     def source(self) -> str:
         """Where the file is, or the folder that holds the version's files."""
-        return self.uri if self.is_file else f"{self.uri.rstrip('/')}/{self.version}"
+        uri = self.uri or ""
+        return uri if self.is_file else f"{uri.rstrip('/')}/{self.version}"
 
     @property
     def stored_as(self) -> str:
         """The file's name in the repository, for one file."""
-        return self.filename or PurePosixPath(urlsplit(self.uri).path).name
+        return self.filename or self._path.name
+
+    @property
+    def _path(self) -> PurePosixPath:
+        return PurePosixPath(urlsplit(self.uri or "").path)
 
 
 class ManifestModel(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -67,6 +75,9 @@ def read_manifest(path: Path) -> Manifest:
         numbers = [version.version for version in model.versions]
         if len(set(numbers)) != len(numbers):
             raise ManifestError(f"{path}: a version of model '{model.name}' is listed twice")
+        for version in model.versions:
+            if version.uri is None and (version.sha256 or version.filename):
+                raise ManifestError(f"{path}: version {version.version} of model '{model.name}' has no uri")
         if model.config and not (path.parent / model.config).is_file():
             raise ManifestError(
                 f"{path}: model '{model.name}' names the config '{model.config}', which is not beside it"

@@ -65,6 +65,13 @@ def test_the_config_becomes_config_pbtxt(tmp_path: Path, store: Path) -> None:
     assert (tmp_path / "models/wine/config.pbtxt").read_text() == "max_batch_size: 8"
 
 
+def test_a_version_from_nowhere_is_an_ensembles_empty_folder(tmp_path: Path) -> None:
+    to = tmp_path / "models"
+    for _ in range(2):
+        assert fetch(manifest(tmp_path, {"version": 5}), to) == [to / "wine/5"]
+    assert list((to / "wine/5").iterdir()) == []
+
+
 def test_another_digest_leaves_nothing(tmp_path: Path, store: Path) -> None:
     path = manifest(tmp_path, {"version": 1, "uri": f"file://{store}", "sha256": "0" * 64})
     with pytest.raises(DigestError, match="manifest wants 0000"):
@@ -146,6 +153,7 @@ def test_a_web_server_that_stays_away_is_given_up(tmp_path: Path, web: str) -> N
     [
         ({"version": 1, "uri": "ftp://host/model"}, "no scheme that can be fetched"),
         ({"version": 0, "uri": "file:x"}, ">= 1"),
+        ({"version": 1, "filename": "model.onnx"}, "has no uri"),
         ({"version": 1, "uri": "file:x", "sha256": "abc"}, "sha256"),
         ({"version": 1, "uri": "file:x", "shasum": "abc"}, "shasum"),
         ({"version": 1, "uri": "file:x.onnx", "filename": "../x"}, "filename"),
