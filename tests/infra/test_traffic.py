@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slipform.engines.base import Port
-from slipform.infra import routes
+from slipform.infra import destinations, routes
 from slipform.infra.traffic import TrafficRoute, TrafficRouteArgs, is_routed
 from slipform.spec.units import Duration
 
@@ -182,8 +182,8 @@ def test_a_client_holds_no_more_requests_than_all_replicas_can() -> None:
     spec = model_spec(
         scaling={"max_replicas": 5}, serving={"batching": {"max_queue_size": 100, "max_batch_size": 16}, "instances": 2}
     )
-    assert routes.capacity([spec]) == 5 * (100 + 2 * 16)
-    pool = routes.destination_rule(server(spec), [spec])["trafficPolicy"]["connectionPool"]
+    assert destinations.capacity([spec]) == 5 * (100 + 2 * 16)
+    pool = destinations.destination_rule(server(spec))["trafficPolicy"]["connectionPool"]
     assert pool["http"]["http2MaxRequests"] == 660
     assert pool["http"]["maxRetries"] == 132
 

@@ -16,7 +16,7 @@ from ..engines.metrics import Metrics
 from ..spec.rollout import Analysis, BlueGreen, Canary
 from ..spec.stack import StackConfig
 from ..spec.units import Duration
-from . import analysis, routes
+from . import analysis, destinations, routes
 from .autoscaler import ScaleTarget
 from .platform import CANDIDATE, STABLE, Platform, selector
 
@@ -179,7 +179,7 @@ def _istio(server: Server, ports: Sequence[Port]) -> dict[str, Any]:
             for protocol in routes.served_ports(ports)
         ],
         "destinationRule": {
-            "name": routes.destination_rule_name(server.name, server.spec),
+            "name": destinations.destination_rule_name(server.name, server.spec),
             "canarySubsetName": CANDIDATE,
             "stableSubsetName": STABLE,
         },

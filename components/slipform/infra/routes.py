@@ -17,11 +17,10 @@ from ..spec.modelspec import ModelSpec
 from ..spec.rollout import AB, BlueGreen, Canary, Rollout, Shadow
 from ..spec.traffic import Traffic
 from ..spec.units import Duration
-from .platform import CANDIDATE, STABLE, selector
+from .platform import CANDIDATE, STABLE
 
 Spec = dict[str, Any]
 Match = dict[str, Any]
-TRACKS = (STABLE, CANDIDATE)
 STREAM = "/inference.GRPCInferenceService/ModelStreamInfer"
 
 
@@ -133,35 +132,6 @@ def delegated(spec: ModelSpec) -> bool:
     return spec.progressive and isinstance(spec.rollout, Canary)
 
 
-def destination_rule_name(server: str, spec: ModelSpec) -> str:
-    """One of its own where a controller writes the subsets: what it wrote must not outlive the rollout's kind."""
-    return f"{server}-progressive" if delegated(spec) else server
-
-
-def destination_rule(server: Server, specs: Sequence[ModelSpec]) -> Spec:
-    """How connections to the server's pods are made, and the tracks' pods."""
-    return {
-        # A name without dots is completed by Istio with this namespace and the cluster's own domain.
-        "host": server.name,
-        "trafficPolicy": _traffic_policy(server.spec, specs),
-        "subsets": [
-            # A controller adds the label rollouts-pod-template-hash, which alone tells its versions apart.
-            {"name": track, "labels": selector(server.name, None if delegated(server.spec) else track)}
-            for track in TRACKS
-        ],
-    }
-
-
-def capacity(specs: Sequence[ModelSpec]) -> int:
-    """Requests that all replicas together can hold, executing or waiting: one more is refused by a server anyway."""
-    scaling = specs[0].scaling
-    per_replica = sum(
-        spec.serving.batching.max_queue_size + max(1, spec.serving.batching.max_batch_size) * spec.serving.instances
-        for spec in specs
-    )
-    return scaling.max_replicas * per_replica
-
-
 def cookie_pattern(cookie: str, value: str) -> str:
     """RE2 that matches a Cookie header as a whole when one of its cookies has exactly this name and value."""
     return rf"(.*;\s*)?{re.escape(cookie)}={re.escape(value)}(\s*;.*)?"
@@ -237,33 +207,3 @@ def _destination(host: str, port: int, track: str) -> Spec:
 
 def _mirror(host: str, port: int, rollout: Shadow) -> Spec:
     return {"mirror": _destination(host, port, CANDIDATE), "mirrorPercentage": {"value": rollout.percent}}
-
-
-def _traffic_policy(spec: ModelSpec, specs: Sequence[ModelSpec]) -> Spec:
-    """Limits are each client's own; gRPC speaks HTTP/2 because its port is named grpc."""
-    requests, outliers = capacity(specs), spec.traffic.outlier_detection
-    policy: Spec = {
-        "loadBalancer": {"simple": "LEAST_REQUEST"},
-        "connectionPool": {
-            "tcp": {
-                "connectTimeout": "1s",  # within a cluster; ten by default, longer than most requests may take
-                "maxConnections": requests,
-            },
-            "http": {
-                "http1MaxPendingRequests": requests,
-                "http2MaxRequests": requests,
-                # A fifth: enough for a replica that goes, too little for a storm that keeps a full server full.
-                "maxRetries": max(1, requests // 5),
-            },
-        },
-        "outlierDetection": {
-            "consecutive5xxErrors": outliers.consecutive_errors,
-            "interval": istio_duration(outliers.interval),
-            "baseEjectionTime": istio_duration(outliers.ejection_time),
-            "maxEjectionPercent": outliers.max_ejection_percent,
-        },
-    }
-    if spec.expose and spec.expose.auth == "jwt":
-        # The token is checked by the pod's sidecar. A pod without one would check nothing, so it must get nothing.
-        policy["tls"] = {"mode": "ISTIO_MUTUAL"}
-    return policy

@@ -12,7 +12,7 @@ from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 from ..engines.base import Port, Server
 from ..spec.stack import Gateway, StackConfig
 from ..spec.traffic import Expose
-from . import gateway, routes
+from . import destinations, gateway, routes
 from .platform import Platform
 
 NETWORKING, SECURITY = "networking.istio.io/v1", "security.istio.io/v1"
@@ -69,8 +69,8 @@ class TrafficRoute(pulumi.ComponentResource):
         return self._resource(
             "-progressive" if routes.delegated(self._spec) else "",
             "DestinationRule",
-            routes.destination_rule(server, [model.spec for model in server.models]),
-            named=routes.destination_rule_name(server.name, self._spec),
+            destinations.destination_rule(server),
+            named=destinations.destination_rule_name(server.name, self._spec),
             ignore_changes=ignored,
         )
 
