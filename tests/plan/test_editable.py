@@ -11,6 +11,7 @@ from textwrap import dedent
 import pytest
 
 from slipform import plan
+from slipform.plan import project, record
 
 PTH = {
     "a path": "{checkout}/components\n",
@@ -49,7 +50,8 @@ def test_the_moved_checkouts_own_package_is_imported(tmp_path: Path, pth: str) -
             (site / "pulumi.pth").write_text(f"{entry}\n")
 
     assert plan.run(checkout, "dev").outputs["own"] == "edited"
-    moved = plan.run(worktree, "dev", moved=[(checkout, worktree)])
+    with record.start(project.find(worktree), "dev", moved=[(checkout, worktree)]) as running:
+        moved = running.finish()
     assert moved.outputs == {"own": "committed", "prefix": str(checkout / ".venv")}
 
 

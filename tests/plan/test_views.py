@@ -255,7 +255,7 @@ def test_facts_never_fail_on_what_a_program_may_register(nonsense: Any) -> None:
         shapes: list[dict[str, Any]] = [
             {"spec": nonsense, "data": nonsense, "metadata": nonsense, "instanceTypes": nonsense},
             {"spec": dict.fromkeys(inner, nonsense)},
-            {"spec": dict.fromkeys(inner, [nonsense])},
+            {"spec": {key: [nonsense] for key in inner}},
             {"spec": {"http": [{"route": [nonsense]}], "metrics": [{"type": "x", "pods": nonsense}]}},
         ]
         for inputs in shapes:

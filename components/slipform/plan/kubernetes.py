@@ -88,15 +88,20 @@ def namespace(graph: Graph, resource: Resource) -> str | None:
     return own if isinstance(own, str) else None
 
 
+def effective_inputs(graph: Graph, resource: Resource) -> dict[str, Any]:
+    """The inputs, for an object with its provider's namespace written out: what reaches the cluster."""
+    within = namespace(graph, resource) if is_object(resource) else None
+    if within is None:
+        return dict(resource.inputs)
+    return {**resource.inputs, "metadata": {**metadata(resource), "namespace": within}}
+
+
 def manifest(graph: Graph, resource: Resource) -> dict[str, Any]:
-    """The object as it would be applied: its provider's namespace written out, a prefix for a name yet to be made."""
-    found = dict(metadata(resource))
-    within = namespace(graph, resource)
-    if within is not None:
-        found["namespace"] = within
-    if "name" not in found:
-        found.setdefault("generateName", f"{resource.name}-")
-    return {**resource.inputs, "metadata": found}
+    """The object as it would be applied; with a prefix for a name that is yet to be made up."""
+    document = effective_inputs(graph, resource)
+    if "name" not in metadata(resource):
+        document["metadata"] = {"generateName": f"{resource.name}-", **document.get("metadata", {})}
+    return document
 
 
 def apply_order(resources: Iterable[Resource]) -> list[Resource]:

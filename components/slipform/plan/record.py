@@ -7,6 +7,7 @@ modules would stay imported, and a program that ends the process would end us.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets
@@ -14,12 +15,12 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from . import stack_config
 from .errors import DuplicateUrnError, ProgramError
 from .graph import Graph, make
 from .project import Project, find
+from .recorder.job import Job
 
 ONLY = "SLIPFORM_ONLY"
 
@@ -43,23 +44,40 @@ def run(
     only: Sequence[Path] | None = None,
     fingerprint_key: bytes | None = None,
     python: Path | None = None,
-    moved: Sequence[tuple[Path, Path]] = (),
 ) -> Graph:
     """Plans one stack of the project that the folder `project` lies in.
 
     `only` names the spec files that the program shall take in place of all. Two graphs' secrets compare where both
-    were made with one `fingerprint_key`. `python` overrides Pulumi.yaml's environment. `moved` is for worktrees:
-    packages that are installed from the first folder are imported from the second.
+    were made with one `fingerprint_key`. `python` overrides Pulumi.yaml's environment.
 
     What the program prints goes to standard error. Raises ProjectError and ProgramError.
     """
-    found = find(project)
-    config = stack_config.read(found, stack)
-    interpreter, remark = (python, "") if python else found.python()
-    job: dict[str, Any] = {
-        "program": str(found.program),
-        "root": str(found.root),
-        "project": found.name,
+    with start(find(project), stack, only=only, fingerprint_key=fingerprint_key, python=python) as running:
+        graph = running.finish()
+    sys.stderr.write(running.printed)
+    return graph
+
+
+def start(
+    project: Project,
+    stack: str,
+    *,
+    only: Sequence[Path] | None = None,
+    fingerprint_key: bytes | None = None,
+    python: Path | None = None,
+    moved: Sequence[tuple[Path, Path]] = (),
+) -> Running:
+    """Starts a run and does not wait for it.
+
+    `moved` is for another copy of a checkout: packages that are installed from the first folder are imported from the
+    second.
+    """
+    config = stack_config.read(project, stack)
+    interpreter, remark = (python, "") if python else project.python()
+    job: Job = {
+        "program": str(project.program),
+        "root": str(project.root),
+        "project": project.name,
         "stack": stack.rpartition("/")[2],
         "organization": stack.split("/")[0] if "/" in stack else "organization",
         "config": dict(config.values),
@@ -67,13 +85,76 @@ def run(
         "fingerprint_key": (fingerprint_key or secrets.token_bytes(16)).hex(),
         "moved": [[str(old), str(new)] for old, new in moved],
     }
-    answer, printed = _ask(interpreter, job, _environment(only))
-    if failure := answer.get("failure"):
-        raise _error(found, interpreter, failure, printed)
-    if printed:
-        sys.stderr.write(printed)
-    remarks = [{"severity": "info", "text": text} for text in (remark, *config.remarks) if text]
-    return make(found.name, job["stack"], answer["resources"], answer["outputs"], [*answer["messages"], *remarks])
+    return Running(interpreter, job, _environment(only), [text for text in (remark, *config.remarks) if text])
+
+
+class Running:
+    """A program's process. Leaving the `with` block ends it, whatever happened; `printed` is what it wrote."""
+
+    def __init__(self, python: Path, job: Job, environment: Mapping[str, str], remarks: Sequence[str]) -> None:
+        self.printed = ""
+        self._python, self._job, self._remarks = python, job, remarks
+        try:
+            self._process = subprocess.Popen(
+                [str(python), "-c", _BOOTSTRAP, str(_RECORDER)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                encoding="utf-8",
+                errors="replace",
+                env=environment,
+            )
+        except OSError as error:
+            raise ProgramError(f"the program's Python cannot be started: {python}: {error.strerror}") from error
+        # Now, not with `communicate`: two runs that are started together shall run together.
+        if self._process.stdin is not None:
+            with contextlib.suppress(BrokenPipeError), self._process.stdin as stdin:
+                stdin.write(json.dumps(job))
+            self._process.stdin = None
+
+    def __enter__(self) -> Running:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process.poll() is None:
+            self._process.kill()
+        for pipe in (self._process.stdout, self._process.stderr):
+            if pipe is not None:
+                pipe.close()
+        self._process.wait()
+
+    def finish(self) -> Graph:
+        """Waits for the answer. Raises ProgramError where the program failed."""
+        written, self.printed = self._process.communicate()
+        try:
+            answer = json.loads(written)
+        except json.JSONDecodeError:
+            raise ProgramError(
+                f"the program {self._end()} before it was done\n{self.printed.rstrip()}", output=self.printed
+            ) from None
+        if failure := answer.get("failure"):
+            raise self._error(failure)
+        messages = [*answer["messages"], *({"severity": "info", "text": text} for text in self._remarks)]
+        return make(self._job["project"], self._job["stack"], answer["resources"], answer["outputs"], messages)
+
+    def _end(self) -> str:
+        code = self._process.returncode
+        return f"was ended by signal {-code}" if code < 0 else f"ended with {code}"
+
+    def _error(self, failure: Mapping[str, str]) -> ProgramError:
+        message, kind = failure["message"], failure["kind"]
+        if kind == "duplicate":
+            return DuplicateUrnError(message, output=self.printed)
+        if kind == "no-pulumi":
+            return ProgramError(
+                f"the program's Python has no Pulumi: {message}\ninstall it there: {self._python} -m pip install pulumi"
+            )
+        if kind == "raised":
+            where = self._job["program"]
+            text = f"the program {where} raised {message}"
+            return ProgramError(text, traceback=failure["traceback"], output=self.printed)
+        return ProgramError(message, output=self.printed)
 
 
 def _environment(only: Sequence[Path] | None) -> dict[str, str]:
@@ -82,51 +163,3 @@ def _environment(only: Sequence[Path] | None) -> dict[str, str]:
     if only is not None:
         environment[ONLY] = os.pathsep.join(str(path.resolve()) for path in only)
     return environment
-
-
-def _ask(python: Path, job: Mapping[str, Any], environment: Mapping[str, str]) -> tuple[dict[str, Any], str]:
-    """The recorder's answer, and what the program printed."""
-    command = [str(python), "-c", _BOOTSTRAP, str(_RECORDER)]
-    try:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            encoding="utf-8",
-            errors="replace",
-            env=environment,
-        )
-    except OSError as error:
-        raise ProgramError(f"the program's Python cannot be started: {python}: {error.strerror}") from error
-    with process:
-        try:
-            answer, printed = process.communicate(json.dumps(job))
-        except BaseException:
-            process.kill()
-            raise
-    try:
-        return json.loads(answer), printed
-    except json.JSONDecodeError:
-        ended = (
-            f"was ended by signal {-process.returncode}"
-            if process.returncode < 0
-            else f"ended with {process.returncode}"
-        )
-        raise ProgramError(f"the program {ended} before it was done\n{printed.rstrip()}", output=printed) from None
-
-
-def _error(project: Project, python: Path, failure: Mapping[str, str], printed: str) -> ProgramError:
-    message, kind = failure["message"], failure["kind"]
-    if kind == "duplicate":
-        return DuplicateUrnError(message, output=printed)
-    if kind == "no-pulumi":
-        return ProgramError(
-            f"the program's Python has no Pulumi: {message}\ninstall it there: {python} -m pip install pulumi"
-        )
-    if kind == "raised":
-        return ProgramError(
-            f"the program {project.program} raised {message}", traceback=failure["traceback"], output=printed
-        )
-    return ProgramError(message, output=printed)

@@ -1,0 +1,249 @@
+"""The change from one graph to another, as one immutable value that the views are made from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from ..graph import Graph, Message, Resource
+from ..kubernetes import effective_inputs
+from . import consequence
+from .aliases import match
+from .fields import ABSENT, Field, compare
+from .replacement import UPDATES, Effect, Verdict, is_ignored, judge
+
+
+class Action(StrEnum):
+    CREATE = "create"
+    UPDATE = "update"
+    REPLACE = "replace"
+    DELETE = "delete"
+
+
+@dataclass(frozen=True)
+class FieldChange:
+    """One field, and what its change does: `verdict.effect` is update, replace or refuse."""
+
+    field: Field
+    verdict: Verdict = UPDATES
+
+
+@dataclass(frozen=True)
+class Change:
+    """What happens to one resource. `before` is None for a created one, `after` for a deleted one.
+
+    `reasons` say why it is replaced; `consequence` what that means for traffic; `obstacles` why it will not go through.
+    """
+
+    action: Action
+    before: Resource | None
+    after: Resource | None
+    fields: tuple[FieldChange, ...] = ()
+    reasons: tuple[str, ...] = ()
+    consequence: str = ""
+    obstacles: tuple[str, ...] = ()
+
+    @property
+    def resource(self) -> Resource:
+        if self.after is not None:
+            return self.after
+        if self.before is not None:
+            return self.before
+        raise ValueError("a change of nothing")
+
+    @property
+    def renamed_from(self) -> str | None:
+        """The old name in the program, where an alias keeps the resource."""
+        if self.before is None or self.after is None or self.before.urn == self.after.urn:
+            return None
+        return self.before.name
+
+
+@dataclass(frozen=True)
+class Model:
+    """What lies directly under the stack and holds changed resources; `component` is None for what belongs to none."""
+
+    component: Resource | None
+    action: Action
+    changes: tuple[Change, ...]
+
+
+@dataclass(frozen=True)
+class Diff:
+    """Deleted models first, then created ones, then the others by name."""
+
+    base: Graph
+    head: Graph
+    models: tuple[Model, ...]
+    outputs: tuple[Field, ...]
+    new_messages: tuple[Message, ...]
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        return tuple(change for model in self.models for change in model.changes)
+
+    def __bool__(self) -> bool:
+        """Whether anything differs that somebody would notice in the cluster, the account or the stack's outputs."""
+        return bool(self.models or self.outputs)
+
+    def count(self, action: Action) -> int:
+        return sum(change.action is action for change in self.changes)
+
+
+def diff(base: Graph, head: Graph) -> Diff:
+    """Compares two graphs whose secrets were fingerprinted with one key."""
+    matched = match(base, head)
+    changes: dict[str, list[Change]] = {}
+    tops: dict[str, tuple[Resource, Action]] = {}
+    base_of = {old: new for new, old in matched.items()}
+    replaced_providers = _replaced_providers(base, head, matched)
+
+    for resource in head.resources:
+        old = matched.get(resource.urn)
+        before = base.by_urn[old] if old else None
+        change = _change(base, head, before, resource, replaced_providers)
+        top = head.top(resource)
+        _note(changes, tops, top, Action.UPDATE if top.urn in matched else Action.CREATE, change)
+    for resource in base.resources:
+        if resource.urn in base_of or resource.read:
+            continue
+        top = base.top(resource)
+        kept = base_of.get(top.urn)
+        _note(
+            changes,
+            tops,
+            head.by_urn[kept] if kept else top,
+            Action.UPDATE if kept else Action.DELETE,
+            _deletion(resource),
+        )
+    return Diff(
+        base=base,
+        head=head,
+        models=_models(changes, tops),
+        outputs=tuple(compare(dict(base.outputs), dict(head.outputs))),
+        new_messages=tuple(message for message in head.messages if _is_new(message, base)),
+    )
+
+
+def _note(
+    changes: dict[str, list[Change]],
+    tops: dict[str, tuple[Resource, Action]],
+    top: Resource,
+    action: Action,
+    change: Change | None,
+) -> None:
+    """Files a change under its model. Components are nothing outside the state: only whole models come and go."""
+    tops[top.urn] = (top, action)
+    if change is not None and (change.resource.custom or change.obstacles):
+        changes.setdefault(top.urn, []).append(change)
+
+
+def _models(changes: dict[str, list[Change]], tops: dict[str, tuple[Resource, Action]]) -> tuple[Model, ...]:
+    models: list[Model] = []
+    loose: list[Change] = []
+    for urn, (top, action) in tops.items():
+        if top.custom:
+            loose += changes.get(urn, [])
+        elif urn in changes or action is not Action.UPDATE:
+            models.append(Model(top, action, _ordered(changes.get(urn, []))))
+    order = (Action.DELETE, Action.CREATE, Action.UPDATE)
+    models.sort(key=lambda model: (order.index(model.action), model.component.name if model.component else ""))
+    if loose:
+        models.append(Model(None, Action.UPDATE, _ordered(loose)))
+    return tuple(models)
+
+
+_ORDER = (Action.REPLACE, Action.DELETE, Action.UPDATE, Action.CREATE)
+
+
+def _ordered(changes: Iterable[Change]) -> tuple[Change, ...]:
+    """What hurts first."""
+    return tuple(
+        sorted(
+            changes,
+            key=lambda each: (_ORDER.index(each.action), each.resource.kind, each.resource.name, each.resource.urn),
+        )
+    )
+
+
+def _change(
+    base: Graph, head: Graph, before: Resource | None, after: Resource, replaced_providers: dict[str, str]
+) -> Change | None:
+    if after.read:
+        return None
+    if before is None:
+        return Change(Action.CREATE, None, after)
+    fields = tuple(
+        FieldChange(field, judge(field, base, before, after))
+        for field in compare(effective_inputs(base, before), effective_inputs(head, after))
+        if not is_ignored(field, after) and not _is_default_namespace(field)
+    )
+    reasons = [change.verdict.reason for change in fields if change.verdict.effect is Effect.REPLACE]
+    if before.options.replacement_trigger != after.options.replacement_trigger:
+        reasons.append("its replacement trigger changed")
+    if after.provider in replaced_providers:
+        reasons.append(replaced_providers[after.provider])
+    options = tuple(FieldChange(field) for field in _options(before, after))
+    if not fields and not reasons and not options:
+        return None
+    action = Action.REPLACE if reasons else Action.UPDATE
+    inputs = tuple(change.field for change in fields)
+    felt = consequence.of_replacement(before, after) if reasons else consequence.of_update(after, inputs)
+    return Change(
+        action=action,
+        before=before,
+        after=after,
+        fields=(*fields, *options),
+        reasons=tuple(dict.fromkeys(reasons)),
+        consequence=felt,
+        obstacles=_obstacles(before, bool(reasons), fields),
+    )
+
+
+def _is_default_namespace(field: Field) -> bool:
+    """No namespace and `default` are one, as they are for the provider."""
+    return field.path == ("metadata", "namespace") and {field.before, field.after} == {ABSENT, "default"}
+
+
+def _obstacles(before: Resource, replaced: bool, fields: tuple[FieldChange, ...]) -> tuple[str, ...]:
+    refused = [change.verdict.reason for change in fields if change.verdict.effect is Effect.REFUSE]
+    if refused and not replaced:
+        return tuple(refused)
+    if replaced and before.options.protect:
+        return ("it is protected, so the engine refuses to replace it",)
+    return ()
+
+
+def _deletion(resource: Resource) -> Change:
+    protected = ("it is protected, so the engine refuses to delete it",) if resource.options.protect else ()
+    return Change(Action.DELETE, resource, None, consequence=consequence.of_deletion(resource), obstacles=protected)
+
+
+def _options(before: Resource, after: Resource) -> Iterable[Field]:
+    """Those options whose change somebody has to know of. They say nothing about the object itself."""
+    for name in ("protect", "retain_on_delete", "ignore_changes", "custom_timeouts", "deleted_with", "import_id"):
+        old, new = (_plain(getattr(resource.options, name)) for resource in (before, after))
+        if old != new:
+            yield Field(("options", name), old if old else ABSENT, new if new else ABSENT)
+
+
+def _plain(value: object) -> object:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _replaced_providers(base: Graph, head: Graph, matched: dict[str, str]) -> dict[str, str]:
+    """Providers that are replaced, with the reason why what they made is replaced too."""
+    replaced: dict[str, str] = {}
+    for resource in head.resources:
+        old = matched.get(resource.urn)
+        if not resource.is_provider or old is None:
+            continue
+        change = _change(base, head, base.by_urn[old], resource, {})
+        if change is not None and change.action is Action.REPLACE:
+            replaced[resource.urn] = f"its provider {resource.name} is replaced: {change.reasons[0]}"
+    return replaced
+
+
+def _is_new(message: Message, base: Graph) -> bool:
+    return message.severity != "info" and message not in base.messages

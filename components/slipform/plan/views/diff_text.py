@@ -1,0 +1,85 @@
+"""The change on screen: deleted models first, what replaces with its reason, each field before and after."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.text import Text
+
+from ..change.diff import Action, Change, Diff, FieldChange, Model
+from ..change.fields import Field
+from .wording import (
+    SIGNS,
+    before_and_after,
+    explanations,
+    groups,
+    heading,
+    lines_of,
+    remark,
+    replaces,
+    subject,
+    totals,
+)
+
+_STYLES = {Action.CREATE: "green", Action.UPDATE: "yellow", Action.REPLACE: "bold magenta", Action.DELETE: "red"}
+_SENTENCES = {"why": "magenta", "consequence": "italic", "obstacle": "bold red"}
+
+
+def print_diff(diff: Diff, console: Console) -> None:
+    """Prints the change. Colour, width and NO_COLOR are the console's affair."""
+    for model in diff.models:
+        _model(model, console)
+    if diff.outputs:
+        console.print(Text("outputs", "bold"))
+        for field in diff.outputs:
+            _field(FieldChange(field), console, indent=2)
+        console.print()
+    for message in diff.new_messages:
+        console.print(Text.assemble((f"new {message.severity}: ", "yellow"), message.text))
+    console.print(Text(totals(diff), "bold"))
+
+
+def _model(model: Model, console: Console) -> None:
+    style = "bold" if model.component is None or model.action is Action.UPDATE else f"bold {_STYLES[model.action]}"
+    sign = "" if model.component is None else f"{SIGNS[model.action]} "
+    console.print(Text(f"{sign}{heading(model)}", style))
+    for group in groups(model):
+        _group(group, console)
+    console.print()
+
+
+def _group(group: tuple[Change, ...], console: Console) -> None:
+    change = group[0]
+    line = Text(f"{SIGNS[change.action]} {subject(group)}", _STYLES[change.action])
+    if remark(change):
+        line.append(f"  {remark(change)}", "dim" if change.action is not Action.REPLACE else _STYLES[change.action])
+    console.print(Padding(line, (0, 0, 0, 2), expand=False))
+    for kind, sentence in explanations(change):
+        console.print(Padding(Text(sentence, _SENTENCES[kind]), (0, 0, 0, 6), expand=False))
+    for each in change.fields:
+        _field(each, console, indent=6)
+
+
+def _field(change: FieldChange, console: Console, indent: int) -> None:
+    field = change.field
+    line = Text(field.where, "cyan")
+    line.append(_values(field))
+    if replaces(change):
+        line.append(f"  {replaces(change)}", "magenta")
+    console.print(Padding(line, (0, 0, 0, indent), expand=False))
+    for text in lines_of(field):
+        style = {"+": "green", "-": "red"}.get(text[:1], "dim")
+        console.print(Padding(Text(text, style), (0, 0, 0, indent + 2), expand=False))
+
+
+def _values(field: Field) -> Text:
+    if field.lines:
+        return Text()
+    before, after = before_and_after(field)
+    if field.is_secret:
+        return Text(f"  {after}", "yellow")
+    if field.reordered:
+        return Text.assemble("  reordered: ", (before, "red"), " → ", (after, "green"))
+    if before and after:
+        return Text.assemble("  ", (before, "red"), " → ", (after, "green"))
+    return Text(f"  + {after}", "green") if after else Text(f"  - {before}", "red")
