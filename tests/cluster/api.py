@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import kubernetes.dynamic
-from kubernetes.dynamic.exceptions import DynamicApiError, NotFoundError
+from kubernetes.dynamic.exceptions import DynamicApiError, NotFoundError, TooManyRequestsError
 
 Object = dict[str, Any]
 _kubernetes: Any = kubernetes  # its dynamic client has no types
@@ -64,14 +64,14 @@ class Api:
         query += [("gracePeriodSeconds", str(grace))] if grace is not None else []
         self._request("delete", self._path(version, kind, namespace, name), None, query)
 
-    def evict(self, pod: str, namespace: str) -> None:
-        """Asks for a pod's eviction, as `kubectl drain` does.
-
-        Raises:
-            DynamicApiError: 429 where a disruption budget forbids it now.
-        """
+    def evict(self, pod: str, namespace: str) -> bool:
+        """Asks for a pod's eviction, as `kubectl drain` does; False where a disruption budget forbids it now."""
         eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod, "namespace": namespace}}
-        self._request("post", self._path("v1", "Pod", namespace, pod) + "/eviction", eviction)
+        try:
+            self._request("post", self._path("v1", "Pod", namespace, pod) + "/eviction", eviction)
+        except TooManyRequestsError:
+            return False
+        return True
 
     def until(
         self, version: str, kind: str, holds: Callable[[dict[str, Object]], bool], *,

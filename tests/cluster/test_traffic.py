@@ -3,17 +3,17 @@
 from typing import Any
 
 import pytest
+from tests.builders import model_spec
+from tests.cluster.api import Object
+from tests.cluster.plane import Plane
+from tests.infra.recorder import record
+from tests.infra.served import BLUE_GREEN, CANARY, GATEWAY, METRICS, PORTS, PROGRESSIVE, exposing_stack, server
 
 from slipform.infra.disruption import PodDisruptionBudget, PodDisruptionBudgetArgs
 from slipform.infra.network_policy import NetworkPolicy, NetworkPolicyArgs
 from slipform.infra.platform import Platform
 from slipform.infra.progressive import ProgressiveRollout, ProgressiveRolloutArgs
 from slipform.infra.traffic import TrafficRoute, TrafficRouteArgs
-from tests.builders import model_spec
-from tests.cluster.api import Object
-from tests.cluster.plane import Plane
-from tests.infra.recorder import record
-from tests.infra.served import BLUE_GREEN, CANARY, GATEWAY, METRICS, PORTS, PROGRESSIVE, exposing_stack, server
 
 EXPOSE = {"host": "resnet50.models.example.com", "auth": "jwt"}
 CANDIDATE = {"candidate": {"version": 4}}

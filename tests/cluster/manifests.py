@@ -1,0 +1,104 @@
+"""What `slipform plan --render` writes for this repository's stacks, and the nodes that its pods need."""
+
+import subprocess
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+from tests.cluster import nodes
+from tests.cluster.api import Api, DynamicApiError, Object
+
+REPOSITORY = Path(__file__).parents[2]
+STACKS = sorted(path.name.split(".")[1] for path in (REPOSITORY / "stacks").glob("Pulumi.*.yaml"))
+POOL = "slipform.dev/pool"
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """One stack's manifests, in the order in which they were written."""
+
+    stack: str
+    folder: Path
+    objects: list[Object]
+
+    def of_kind(self, *kinds: str) -> list[Object]:
+        return [found for found in self.objects if found["kind"] in kinds]
+
+    def namespaces(self) -> set[str]:
+        """The namespaces that the manifests are for and do not make themselves."""
+        named = {found["metadata"]["namespace"] for found in self.objects if "namespace" in found["metadata"]}
+        return named - {found["metadata"]["name"] for found in self.of_kind("Namespace")}
+
+
+def render(stack: str, folder: Path, root: Path = REPOSITORY) -> Rendered:
+    """Runs the command line as a user does."""
+    done = subprocess.run(
+        [sys.executable, "-m", "slipform.cli.main", "plan", "--stack", stack, "--render", folder],
+        cwd=root, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if done.returncode != 0:
+        raise RuntimeError(f"slipform plan -s {stack} ended with {done.returncode}\n{done.stdout}{done.stderr}")
+    files = sorted(folder.glob("*.yaml"))
+    objects = [found for file in files for found in yaml.safe_load_all(file.read_text()) if found]
+    return Rendered(stack, folder, objects)
+
+
+def apply_all(api: Api, objects: Iterable[Object]) -> list[str]:
+    """Applies every object; returns what the server refused, so that one run shows all of it."""
+    refused = []
+    for manifest in objects:
+        try:
+            api.apply(manifest)
+        except DynamicApiError as error:
+            refused.append(f"{label(manifest)}: {error}")
+    return refused
+
+
+def preconditions(rendered: Rendered) -> list[Object]:
+    """What a user has in the cluster before: the namespaces, and the service accounts that specs name."""
+    made = {(found["metadata"]["namespace"], found["metadata"]["name"]) for found in rendered.of_kind("ServiceAccount")}
+    named = {
+        (found["metadata"]["namespace"], account)
+        for found in rendered.of_kind("Deployment", "Job")
+        if (account := found["spec"]["template"]["spec"].get("serviceAccountName"))
+    }
+    return [
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in sorted(rendered.namespaces())
+    ] + [
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name, "namespace": namespace}}
+        for namespace, name in sorted(named - made)
+    ]  # fmt: skip
+
+
+def label(manifest: Object) -> str:
+    return f"{manifest['kind']} {manifest['metadata']['name']}"
+
+
+def pod_templates(objects: Iterable[Object]) -> list[Object]:
+    return [found["spec"]["template"] for found in objects if found["kind"] in ("Deployment", "Job")]
+
+
+def nodes_for(objects: Iterable[Object], each: int = 8) -> list[Object]:
+    """Nodes as the stack's pools would make them: one group for each pool that a pod asks for, with GPUs if it does.
+
+    Every node is one of 4 CPUs and 16 GiB, a g6.xlarge less what its kubelet keeps, so that what does not fit there
+    shows here too.
+    """
+    pools: dict[str, bool] = {}
+    for template in pod_templates(objects):
+        pool = template["spec"].get("nodeSelector", {}).get(POOL)
+        if pool is not None:
+            pools[pool] = pools.get(pool, False) or gpus(template["spec"]) > 0
+    return [
+        nodes.node(f"{pool}-{number}", cpu="3920m", memory="14Gi", gpus=int(has_gpu), labels={POOL: pool})
+        for pool, has_gpu in sorted(pools.items())
+        for number in range(each)
+    ]
+
+
+def gpus(pod_spec: Object) -> int:
+    return sum(
+        int(container.get("resources", {}).get("limits", {}).get(nodes.GPU, 0)) for container in pod_spec["containers"]
+    )

@@ -1,0 +1,160 @@
+"""Every model spec in every stack, as manifests, before a real API server, scheduler and promtool."""
+
+import copy
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import yaml
+from tests.cluster import crds, nodes
+from tests.cluster.api import DynamicApiError, NotFoundError, Object
+from tests.cluster.conftest import require
+from tests.cluster.manifests import POOL, STACKS, Rendered, apply_all, gpus, label, nodes_for, preconditions, render
+from tests.cluster.plane import Plane
+
+
+@pytest.fixture(scope="module", params=STACKS)
+def rendered(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Rendered:
+    return render(request.param, tmp_path_factory.mktemp(request.param) / "manifests")
+
+
+@pytest.fixture(scope="module")
+def applied(plane: Plane, rendered: Rendered) -> Iterator[Rendered]:
+    """The stack's manifests in the cluster, with the nodes that its pools would make."""
+    # Namespaces first, as `kubectl apply` has them.
+    ordered = sorted(rendered.objects, key=lambda found: found["kind"] != "Namespace")
+    assert apply_all(plane.api, preconditions(rendered)) == []
+    with nodes.added(plane.api, *nodes_for(rendered.objects)):
+        try:
+            assert apply_all(plane.api, ordered) == []
+            yield rendered
+        finally:
+            _remove(plane, rendered)
+
+
+def _remove(plane: Plane, rendered: Rendered) -> None:
+    names = rendered.namespaces() | {found["metadata"]["name"] for found in rendered.of_kind("Namespace")}
+    for manifest in rendered.objects:
+        metadata = manifest["metadata"]
+        try:
+            plane.api.delete(manifest["apiVersion"], manifest["kind"], metadata["name"], metadata.get("namespace"))
+        except NotFoundError:
+            continue
+    for name in names:
+        plane.api.delete("v1", "Namespace", name)
+    plane.api.until("v1", "Namespace", lambda found: not names & found.keys())
+
+
+def test_the_server_accepts_every_manifest(applied: Rendered) -> None:
+    assert applied.objects
+
+
+def test_applying_again_changes_nothing(plane: Plane, applied: Rendered) -> None:
+    before = [_declared(plane, manifest) for manifest in applied.objects]
+    assert apply_all(plane.api, applied.objects) == []
+    assert [_declared(plane, manifest) for manifest in applied.objects] == before
+
+
+def test_rendering_again_gives_the_same_manifests(applied: Rendered, tmp_path: Path) -> None:
+    assert render(applied.stack, tmp_path / "again").objects == applied.objects
+
+
+def test_the_server_refuses_a_field_that_it_does_not_know_in_any_of_them(plane: Plane, applied: Rendered) -> None:
+    """So what was accepted above was checked: each kind has a schema, and it is strict."""
+    lenient = []
+    for manifest in applied.objects:
+        if manifest["kind"] == crds.UNCHECKED:
+            continue
+        changed = copy.deepcopy(manifest) | {"slipformHasNoSuchField": True}
+        try:
+            plane.api.apply(changed)
+        except DynamicApiError:
+            continue
+        lenient.append(label(manifest))
+    assert lenient == []
+
+
+def test_every_pod_runs_and_on_its_own_pool(plane: Plane, applied: Rendered) -> None:
+    pools = {found["metadata"]["name"]: found["metadata"]["labels"].get(POOL) for found in plane.api.list("v1", "Node")}
+    [namespace] = {found["metadata"]["namespace"] for found in applied.of_kind("Deployment")}
+    plane.api.until("apps/v1", "Deployment", _all_are_available, namespace=namespace)
+    for pod in plane.api.list("v1", "Pod", namespace):
+        assert pools[pod["spec"]["nodeName"]] == pod["spec"].get("nodeSelector", {}).get(POOL), label(pod)
+
+
+def test_no_pod_without_gpus_is_on_a_gpu_node(plane: Plane, applied: Rendered) -> None:
+    with_gpus = {
+        found["metadata"]["name"]
+        for found in plane.api.list("v1", "Node") if nodes.GPU in found["status"]["capacity"]
+    }  # fmt: skip
+    strangers = [
+        label(pod) for pod in plane.api.list("v1", "Pod")
+        if pod["spec"].get("nodeName") in with_gpus and not gpus(pod["spec"])
+    ]  # fmt: skip
+    assert strangers == []
+
+
+def test_a_drain_takes_no_more_pods_than_the_disruption_budget_allows(plane: Plane, applied: Rendered) -> None:
+    """Every node is cordoned, so an evicted pod has no successor: only the budget holds the others back."""
+    with _all_cordoned(plane):
+        for budget in applied.of_kind("PodDisruptionBudget"):
+            namespace, name = budget["metadata"]["namespace"], budget["metadata"]["name"]
+            selector = ",".join(f"{key}={value}" for key, value in budget["spec"]["selector"]["matchLabels"].items())
+            pods = [pod for pod in plane.api.list("v1", "Pod", namespace, selector) if nodes.is_ready(pod)]
+            status = plane.api.until("policy/v1", "PodDisruptionBudget", _counts(name, pods), namespace=namespace)
+            allowed = status[name]["status"]["disruptionsAllowed"]
+            assert [plane.api.evict(pod["metadata"]["name"], namespace) for pod in pods] == (
+                [True] * allowed + [False] * (len(pods) - allowed)
+            ), name
+            assert status[name]["status"]["desiredHealthy"] == len(pods) - allowed
+
+
+def test_promtool_accepts_every_rule(rendered: Rendered, tmp_path: Path) -> None:
+    rules = rendered.of_kind("PrometheusRule")
+    if not rules:
+        pytest.skip(f"the stack {rendered.stack} has no PrometheusRule")
+    [promtool] = require("promtool")
+    for rule in rules:
+        file = tmp_path / f"{rule['metadata']['name']}.yaml"
+        file.write_text(yaml.safe_dump({"groups": rule["spec"]["groups"]}))
+        judged = subprocess.run([promtool, "check", "rules", file], capture_output=True, text=True, check=False)
+        assert judged.returncode == 0, judged.stdout + judged.stderr
+
+
+@contextmanager
+def _all_cordoned(plane: Plane) -> Iterator[None]:
+    names = [found["metadata"]["name"] for found in plane.api.list("v1", "Node")]
+    try:
+        for name in names:
+            plane.api.patch("v1", "Node", name, None, {"spec": {"unschedulable": True}})
+        yield
+    finally:
+        for name in names:
+            plane.api.patch("v1", "Node", name, None, {"spec": {"unschedulable": False}})
+
+
+def _counts(budget: str, pods: list[Object]) -> Callable[[dict[str, Object]], bool]:
+    """Whether the disruption controller has seen all the pods of a budget."""
+
+    def holds(found: dict[str, Object]) -> bool:
+        status = found[budget].get("status", {})
+        return bool(status.get("currentHealthy") == status.get("expectedPods") == len(pods))
+
+    return holds
+
+
+def _declared(plane: Plane, manifest: Object) -> Object:
+    """What the manifest's owner declared of the live object, and when he last changed it."""
+    metadata = manifest["metadata"]
+    live = plane.api.get(manifest["apiVersion"], manifest["kind"], metadata["name"], metadata.get("namespace"))
+    [own] = [entry for entry in live["metadata"]["managedFields"] if entry["manager"] == "slipform-tests"]
+    return {"owned": own, "uid": live["metadata"]["uid"]}
+
+
+def _all_are_available(found: dict[str, Object]) -> bool:
+    return all(
+        deployment.get("status", {}).get("availableReplicas", 0) >= deployment["spec"]["replicas"]
+        for deployment in found.values()
+    )
