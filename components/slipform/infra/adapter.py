@@ -42,14 +42,14 @@ def adapter_rules(engine: str, metrics: Metrics, scrape_interval: int) -> dict[s
     rules = [
         _rule(
             metric_name(engine, name),
-            f'{measure.series}{{namespace!="",pod!="",{metrics.model_label}!=""}}',
+            f"{measure.series}{{{_found(measure, metrics.model_label)}}}",
             measure.promql(matchers, window=window, by=by),
         )
         for name, measure in _measures(metrics)
     ]
     if isinstance(latency := metrics.latency, Histogram):
         query = latency_ms(latency, 0.95, matchers, window, by)
-        found = joined('namespace!=""', 'pod!=""', latency.extra_matchers)
+        found = joined(_found(latency, metrics.model_label), latency.extra_matchers)
         rules.append(_rule(metric_name(engine, "p95_latency"), f"{latency.metric}_bucket{{{found}}}", query))
     return {"rules": rules}
 
@@ -66,6 +66,11 @@ def _measures(metrics: Metrics) -> Iterator[tuple[MetricName, Measure]]:
     if metrics.queue_length is not None:
         yield "queue_length", metrics.queue_length
     yield "requests_per_second", metrics.requests
+
+
+def _found(measured: Measure | Histogram, model_label: str) -> str:
+    """Matchers of the series by which the adapter discovers a metric; a mesh's carry no model's label."""
+    return joined('namespace!=""', 'pod!=""', None if measured.workload_label else f'{model_label}!=""')
 
 
 def _rule(name: str, series: str, query: str) -> dict[str, Any]:

@@ -9,12 +9,12 @@ from typing import Any
 import pulumi
 from pulumi_kubernetes import apiextensions, autoscaling, meta
 
-from ..engines.metrics import Histogram, Metrics
+from ..engines.metrics import Metrics
 from ..spec.modelspec import ModelSpec
 from .adapter import metric_name
 from .keda import behavior, scaled_object
 from .platform import Platform
-from .scaling import RESOURCES, ScaleTarget, ScalingPlan, Target
+from .scaling import RESOURCES, ScaleTarget, ScalingPlan, Target, measure_of
 
 __all__ = ["Autoscaler", "AutoscalerArgs", "ScaleTarget"]
 
@@ -144,12 +144,8 @@ def _resource(target: Target) -> autoscaling.v2.MetricSpecArgs:
 
 
 def _pods(target: Target, engine: str, metrics: Metrics) -> autoscaling.v2.MetricSpecArgs:
-    by_mesh = (
-        target.metric == "p95_latency"
-        and isinstance(metrics.latency, Histogram)
-        and metrics.latency.workload_label is not None
-    )
     # A mesh does not know the model; but its series are the pod's, and the workload selects its own pods.
+    by_mesh = measure_of(target.metric, metrics).workload_label
     of_model = None if by_mesh else {metrics.model_label: target.model or ""}
     return autoscaling.v2.MetricSpecArgs(
         type="Pods",

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..engines.metrics import Measure, Metrics, NoHistogram
+from ..engines.metrics import Histogram, Measure, Metrics
 from ..spec.scaling import Behavior
 from ..spec.stack import Prometheus
 from .adapter import autoscaling_window
-from .queries import latency_matchers, latency_ms, matchers
-from .scaling import RESOURCES, ScalingPlan, Target
+from .queries import latency_ms, matchers
+from .scaling import RESOURCES, ScalingPlan, Target, measure_of
 
 POLLING_SECONDS = 15
 FAILURES = 3
@@ -99,25 +99,21 @@ def _query(
 ) -> str:
     """One number for all pods; empty, and so an error for KEDA, where the pods' series are lost."""
     window = autoscaling_window(scrape_interval)
-    selected = matchers(metrics, namespace, wish.model or "", track)
-    if wish.metric != "p95_latency":
-        return f"sum({_measure(wish, metrics).promql(selected, window=window, by='pod')})"
-    if isinstance(metrics.latency, NoHistogram):
-        raise ValueError("latency is not measured, so no plan follows it")
-    by_workload = latency_matchers(metrics, namespace, wish.model or "", [workload], track)
-    latency = latency_ms(metrics.latency, 0.95, by_workload, window)
-    requests = metrics.requests.promql(selected, window=window)
+
+    def found(measured: Measure | Histogram) -> str:
+        return matchers(
+            measured,
+            metrics.model_label,
+            namespace=namespace,
+            model=wish.model or "",
+            workloads=[workload],
+            track=track,
+        )
+
+    measured = measure_of(wish.metric, metrics)
+    if isinstance(measured, Measure):
+        return f"sum({measured.promql(found(measured), window=window, by='pod')})"
+    latency = latency_ms(measured, 0.95, found(measured), window)
+    requests = metrics.requests.promql(found(metrics.requests), window=window)
     # Without requests the quantile is NaN, of which KEDA makes an enormous negative number.
     return f"({latency}) >= 0 or 0 * ({requests})"
-
-
-def _measure(wish: Target, metrics: Metrics) -> Measure:
-    measures = {
-        "utilization": metrics.utilization,
-        "queue_length": metrics.queue_length,
-        "requests_per_second": metrics.requests,
-    }
-    measure = measures[wish.metric]
-    if measure is None:
-        raise ValueError(f"{wish.metric} is not measured, so no plan follows it")
-    return measure

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from ..engines.metrics import Histogram, Metrics
+from ..engines.metrics import Histogram, Measure
 from ..spec.units import Duration
 from .platform import CANDIDATE, TRACK_LABEL
 
@@ -13,9 +13,22 @@ TRACK = re.sub(r"[^a-zA-Z0-9_]", "_", TRACK_LABEL)
 """The pods' track as Prometheus' label; ServiceMonitors bring it by podTargetLabels."""
 
 
-def matchers(metrics: Metrics, namespace: str, model: str, track: str | None = None) -> str:
-    """Label matchers that find one model's series, of all its pods or of one track's."""
-    return joined(f'namespace="{namespace}"', f'{metrics.model_label}="{model}"', track and f'{TRACK}="{track}"')
+def matchers(
+    measured: Measure | Histogram,
+    model_label: str,
+    *,
+    namespace: str,
+    model: str,
+    workloads: Sequence[str],
+    track: str | None = None,
+) -> str:
+    """Label matchers that find one model's series, of all its pods or of one track's.
+
+    A mesh does not know the model: its series are found by the workloads, which stand for a track as well.
+    """
+    if label := measured.workload_label:
+        return joined(f'{label}_namespace="{namespace}"', f'{label}=~"{"|".join(workloads)}"')
+    return joined(f'namespace="{namespace}"', f'{model_label}="{model}"', track and f'{TRACK}="{track}"')
 
 
 def without_candidate(selected: str) -> str:
@@ -25,15 +38,6 @@ def without_candidate(selected: str) -> str:
 
 def joined(*parts: str | None) -> str:
     return ",".join(part for part in parts if part)
-
-
-def latency_matchers(
-    metrics: Metrics, namespace: str, model: str, workloads: Sequence[str], track: str | None = None
-) -> str:
-    """Label matchers of the model's latency, which a mesh knows by the workloads and not by the model."""
-    if isinstance(metrics.latency, Histogram) and (label := metrics.latency.workload_label):
-        return joined(f'{label}_namespace="{namespace}"', f'{label}=~"{"|".join(workloads)}"')
-    return matchers(metrics, namespace, model, track)
 
 
 def latency_ms(histogram: Histogram, quantile: float, selected: str, window: str, by: str = "") -> str:

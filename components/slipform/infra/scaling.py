@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from ..engines.metrics import Metrics, NoHistogram
+from ..engines.metrics import Histogram, Measure, Metrics, NoHistogram
 from ..engines.sizes import instances_per_replica
 from ..spec.findings import Finding
 from ..spec.modelspec import ModelSpec
@@ -213,6 +213,20 @@ def _unmeasured(path: tuple[str, ...], target: float | Duration, metrics: Metric
             allowed=f"under {highest}",
         )
     return None
+
+
+def measure_of(metric: MetricName, metrics: Metrics) -> Measure | Histogram:
+    """What the engine measures for a metric of a plan. Raises ValueError where it measures nothing."""
+    measured: dict[str, Measure | Histogram | NoHistogram | None] = {
+        "utilization": metrics.utilization,
+        "queue_length": metrics.queue_length,
+        "requests_per_second": metrics.requests,
+        "p95_latency": metrics.latency,
+    }
+    found = measured[metric]
+    if found is None or isinstance(found, NoHistogram):
+        raise ValueError(f"{metric} is not measured, so no plan follows it")
+    return found
 
 
 def _target(name: str, value: float | Duration, spec: ModelSpec) -> Target:

@@ -92,7 +92,7 @@ def _requests(subject: Subject, objective: Objective, bad: float, lasting: Durat
         requests = subject.query(subject.metrics.requests, window=base)
         errors = subject.query(subject.metrics.errors, window=base)
         return traffic(requests, errors, pod, lasting, rate=RATE, failing=bad)
-    matchers = joined(subject.latency_matchers, histogram.extra_matchers)
+    matchers = joined(subject.matchers(histogram), histogram.extra_matchers)
     labels = {**selectors(f"{histogram.metric}{{{matchers}}}")[0].sample, **pod}
     bucket = {**labels, "le": f"{histogram.bound(objective.bound):.15g}"}
     return {

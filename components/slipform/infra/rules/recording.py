@@ -10,7 +10,7 @@ from ...engines.sizes import instances_per_replica
 from ...spec.modelspec import ModelSpec
 from ...spec.rollout import Shadow
 from ...spec.units import Duration
-from ..queries import joined, latency_matchers, latency_seconds, matchers, slower, without_candidate
+from ..queries import joined, latency_seconds, matchers, slower, without_candidate
 from ..slo import SCRAPES, Objective
 from .kinds import Recording
 
@@ -47,30 +47,25 @@ class Subject:
         return f"{self.workloads[0]}-6f5d8c7b9-abcde"
 
     @property
-    def matchers(self) -> str:
-        """The model's series, without a shadow's: nobody gets a shadow's answers, so they spend no budget."""
-        found = matchers(self.metrics, self.namespace, self.spec.name)
-        return without_candidate(found) if self.shadowed else found
-
-    @property
-    def latency_matchers(self) -> str:
-        answering = self.workloads[:1] if self.shadowed else self.workloads
-        if isinstance(self.metrics.latency, Histogram) and self.metrics.latency.workload_label:
-            return latency_matchers(self.metrics, self.namespace, self.spec.name, answering)
-        return self.matchers
-
-    @property
-    def shadowed(self) -> bool:
-        return isinstance(self.spec.rollout, Shadow)
-
-    @property
     def window(self) -> Duration:
         """Of rates: five minutes, or longer where scrapes are rare."""
         return max(RATE_WINDOW, Duration(self.scrape_interval * SCRAPES * 1_000_000))
 
+    def matchers(self, measured: Measure | Histogram) -> str:
+        """The model's series, without a shadow's: nobody gets a shadow's answers, so they spend no budget."""
+        shadowed = isinstance(self.spec.rollout, Shadow)
+        found = matchers(
+            measured,
+            self.metrics.model_label,
+            namespace=self.namespace,
+            model=self.spec.name,
+            workloads=self.workloads[:1] if shadowed else self.workloads,
+        )
+        return without_candidate(found) if shadowed and not measured.workload_label else found
+
     def query(self, measure: Measure, *, by: str = "", window: Duration | None = None) -> str:
         return measure.promql(
-            self.matchers, window=str(window or self.window), by=by, instances=instances_per_replica(self.spec)
+            self.matchers(measure), window=str(window or self.window), by=by, instances=instances_per_replica(self.spec)
         )
 
     def rate(self, what: str, window: Duration | None = None) -> str:
@@ -126,7 +121,7 @@ def _gauges(subject: Subject) -> Iterator[Recording]:
 def _latencies(subject: Subject) -> Iterator[Recording]:
     if isinstance(histogram := subject.metrics.latency, Histogram):
         for quantile in QUANTILES:
-            query = latency_seconds(histogram, quantile, subject.latency_matchers, str(subject.window))
+            query = latency_seconds(histogram, quantile, subject.matchers(histogram), str(subject.window))
             yield Recording(f"slipform:latency_seconds:p{quantile * 100:.0f}_{subject.window}", query, subject.labels)
 
 
@@ -144,7 +139,7 @@ def _bad_shares(subject: Subject, objective: Objective) -> Iterator[Recording]:
         bad, counted = subject.rate("errors", base), subject.rate("requests", base)
     else:
         name, labels, match = "slow", {**subject.labels, "objective": objective.name}, "ignoring (objective) "
-        found = subject.latency_matchers
+        found = subject.matchers(histogram)
         count = f"{histogram.metric}_count{{{joined(found, histogram.extra_matchers)}}}"
         slow = Recording(f"slipform:slow:rate{base}", slower(histogram, objective.bound, found, str(base)), labels)
         timed = Recording(f"slipform:timed:rate{base}", f"sum(rate({count}[{base}]))", subject.labels)

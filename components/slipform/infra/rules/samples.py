@@ -87,7 +87,8 @@ def _example(operator: str, value: str) -> str:
         case "=":
             return value
         case "=~":
-            return value.partition("|")[0].strip("()").replace(".+", "x").replace(".*", "").replace("\\.", ".")
+            first = value.partition("|")[0].strip("()")
+            return re.sub(r"\\?\.[+*]?", lambda dot: dot[0][1:] if dot[0] == "\\." else "0", first)
         case "!=" if value == "":
             return "x"
     return ""
