@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable
 from typing import Any
-from urllib.parse import urlsplit
 
 from ..spec.stack import Aws
 
@@ -99,8 +99,14 @@ def _document(statements: list[dict[str, Any]]) -> dict[str, Any]:
 
 def _places(aws: Aws, uris: Iterable[str]) -> list[tuple[str, str]]:
     """The bucket's ARN and the prefix of each URI that is of S3, sorted, each once."""
-    parts = [urlsplit(uri) for uri in uris if uri.startswith("s3://")]
-    return sorted({(f"arn:{partition(aws.region)}:s3:::{part.netloc}", part.path.strip("/")) for part in parts})
+    parts = [uri.removeprefix("s3://").partition("/") for uri in uris if uri.startswith("s3://")]
+    start = f"arn:{partition(aws.region)}:s3:::"
+    return sorted({(start + _literal(bucket), _literal(prefix.strip("/"))) for bucket, _, prefix in parts})
+
+
+def _literal(text: str) -> str:
+    """What IAM would read as a pattern or a variable, as itself."""
+    return re.sub(r"[*?$]", r"${\g<0>}", text)
 
 
 def _objects(places: Iterable[tuple[str, str]]) -> list[str]:
