@@ -146,6 +146,13 @@ def test_what_runs_on_a_gpu_has_the_image_for_gpus(
     assert made.image == f"registry.example.com/{image}@sha256:{DIGEST}"
 
 
+def test_one_model_on_a_gpu_is_enough_for_the_image_for_gpus() -> None:
+    serving = {"server": "vision", "resources": {"accelerator": "nvidia-l4"}}
+    made = container(spec(serving=serving, build={"target": "openvino"}), spec(name="wine", serving=serving))
+
+    assert made.image.startswith("registry.example.com/slipform-runtime-gpu@")
+
+
 def test_ready_names_the_model_and_alive_names_none() -> None:
     made = container(spec(serving={"startup_timeout": "2m"}))
 

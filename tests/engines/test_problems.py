@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -35,6 +38,13 @@ def test_a_right_spec_has_none(name: str, build: dict[str, Any] | None) -> None:
         ("triton", {"model": {"format": "xgboost"}}, "model.format", "does not serve xgboost", "target: onnx"),
         ("triton", {"model": {"format": "mlflow"}}, "model.format", "does not serve mlflow", "target: onnx"),
         ("triton", {"model": {"format": "pytorch"}}, "model.format", "does not serve pytorch", "torch.onnx.export"),
+        (
+            "fastapi",
+            {"model": {"format": "pytorch"}, "build": {"target": "onnx"}},
+            "model.format",
+            "which a build does not run",
+            "torch.jit.trace",
+        ),
         ("fastapi", {"model": {"format": "torchscript"}}, "model.format", "does not serve torchscript", "format: onnx"),
         ("fastapi", {"model": {"format": "tensorflow"}}, "model.format", "does not serve tensorflow", "tf2onnx"),
         (
@@ -72,7 +82,7 @@ def test_a_right_spec_has_none(name: str, build: dict[str, Any] | None) -> None:
             "a request that is alone",
             "min: 1",
         ),
-        ("triton", {"serving": {"request_limit": "2Gi"}}, "serving.request_limit", "over HTTP", "gRPC"),
+        ("triton", {"serving": {"request_limit": "2Gi"}}, "serving.request_limit", "over HTTP", "by reference"),
         (
             "triton",
             {
@@ -169,6 +179,26 @@ def test_a_missing_runtime_image_comes_with_the_commands_that_make_one() -> None
 
     assert "docker buildx build -t REGISTRY/slipform-runtime --target cpu runtime/ --push" in (finding.remedy or "")
     assert "slipform:images: {runtime: REGISTRY/slipform-runtime@sha256:…}" in (finding.allowed or "")
+
+
+def test_tritons_image_is_the_one_of_the_stacks_release() -> None:
+    [finding] = problems("triton", stack_config(images={"triton": ..., "triton_release": "26.03"}))
+
+    assert "imagetools inspect nvcr.io/nvidia/tritonserver:26.03-py3" in (finding.remedy or "")
+    assert "{triton: nvcr.io/nvidia/tritonserver@sha256:…}" in (finding.allowed or "")
+
+
+def test_problems_are_found_without_loading_protobuf() -> None:
+    """It takes a quarter of a second, which `slipform validate` need not wait for."""
+    code = (
+        "import sys; from slipform.engines.registry import engine; from tests.builders import model_spec, stack_config;"
+        "[list(engine(name).problems(model_spec(), stack_config())) for name in ('triton', 'fastapi')];"
+        "print(sorted({'tritonclient', 'google.protobuf', 'pulumi'} & set(sys.modules)))"
+    )
+    root = Path(__file__).parents[2]
+    ran = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
+
+    assert ran.stdout.strip() == "[]"
 
 
 def test_an_image_of_the_specs_own_stands_in_for_the_stacks() -> None:

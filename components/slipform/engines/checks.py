@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Literal
 
-from ..spec.findings import Finding
+from ..spec.findings import FieldPath, Finding
 from ..spec.modelspec import ModelSpec
-from ..spec.stack import Image, StackConfig
+from ..spec.stack import StackConfig
 from .build_manifest import build_image
 from .formats import NEEDS_TENSORS, PROCESSORS_ONLY, served_format
 from .sizes import BATCH, profiles
 
+ImageField = Literal["triton", "runtime", "runtime_gpu"]
+
 EXPORTS = {
-    "pytorch": "export it: torch.onnx.export(model, inputs, 'model.onnx') and format: onnx",
+    "pytorch": "export it: torch.onnx.export(model, inputs, 'model.onnx') and format: onnx, or "
+    "torch.jit.trace(model, inputs).save('model.pt') and format: torchscript",
     "sklearn": "add build: {target: onnx}, or export it with skl2onnx and write format: onnx",
     "xgboost": "add build: {target: onnx}, or export it with onnxmltools and write format: onnx",
     "mlflow": "add build: {target: onnx}, or log the model's ONNX flavor and write format: onnx",
@@ -77,14 +81,23 @@ def uses_its_accelerator(spec: ModelSpec) -> Iterator[Finding]:
         )
 
 
-def has_images(spec: ModelSpec, stack: StackConfig, title: str, image: Image | None, field: str) -> Iterator[Finding]:
-    """The engine's image, and the runtime's, which fetches the model for every engine; of a stack that has none, how
-    one comes to be."""
-    if image is None and spec.serving.image is None:
-        yield _no_image(f"the stack has no image of {title}", ("serving", "engine"), field)
+def has_images(spec: ModelSpec, stack: StackConfig, field: ImageField, title: str) -> Iterator[Finding]:
+    """The engine's image, and the runtime's, which fetches the model for every engine."""
+    if getattr(stack.images, field) is None and spec.serving.image is None:
+        yield _no_image(f"the stack has no image of {title}", ("serving", "engine"), stack, field)
     if stack.images.runtime is None and field != "runtime":
-        yield _no_image(
-            "the stack has no runtime image, which fetches the model for every engine", ("serving", "engine"), "runtime"
+        message = "the stack has no runtime image, which fetches the model for every engine"
+        yield _no_image(message, ("serving", "engine"), stack, "runtime")
+
+
+def has_something_to_build(spec: ModelSpec) -> Iterator[Finding]:
+    """A build reads what it is given as data; weights that only their own Python code can load are not that."""
+    if spec.build is not None and spec.model.format == "pytorch":
+        yield Finding(
+            "a pytorch file is nothing without the Python code of its model, which a build does not run",
+            path=("model", "format"),
+            given="pytorch",
+            remedy=EXPORTS["pytorch"],
         )
 
 
@@ -93,8 +106,8 @@ def can_build(spec: ModelSpec, stack: StackConfig) -> Iterator[Finding]:
     if spec.build is None:
         return
     if build_image(spec, stack) is None:
-        field = "runtime_gpu" if spec.build.target == "tensorrt" else "runtime"
-        yield _no_image(f"the stack has no image that builds {spec.build.target}", ("build", "target"), field)
+        field: ImageField = "runtime_gpu" if spec.build.target == "tensorrt" else "runtime"
+        yield _no_image(f"the stack has no image that builds {spec.build.target}", ("build", "target"), stack, field)
     if stack.artifacts is None:
         yield Finding(
             "the stack says nowhere to put what is built",
@@ -103,23 +116,19 @@ def can_build(spec: ModelSpec, stack: StackConfig) -> Iterator[Finding]:
         )
 
 
-_BUILDS = {
-    "runtime": ("slipform-runtime", "cpu"),
-    "runtime_gpu": ("slipform-runtime-gpu", "gpu"),
-}
+_OURS = {"runtime": ("REGISTRY/slipform-runtime", "cpu"), "runtime_gpu": ("REGISTRY/slipform-runtime-gpu", "gpu")}
 
 
-def _no_image(message: str, path: tuple[str, ...], field: str) -> Finding:
-    """Images are named by digest in the stack's config; ours are built from ``runtime/``, others are pulled."""
-    if field in _BUILDS:
-        name, target = _BUILDS[field]
-        image = f"REGISTRY/{name}"
-        commands = f"docker buildx build -t {image} --target {target} runtime/ --push; "
+def _no_image(message: str, path: FieldPath, stack: StackConfig, field: ImageField) -> Finding:
+    """Images are named by digest in the stack's config; ours are built from ``runtime/``, Triton's is published."""
+    if field == "triton":
+        image, build = f"nvcr.io/nvidia/tritonserver:{stack.images.triton_release}-py3", ""
     else:
-        image, commands = "nvcr.io/nvidia/tritonserver:26.08-py3", ""
+        image, target = _OURS[field]
+        build = f"docker buildx build -t {image} --target {target} runtime/ --push; "
     return Finding(
         message,
         path=path,
         allowed=f"an image by digest in slipform:images: {{{field}: {image.partition(':')[0]}@sha256:…}}",
-        remedy=f"{commands}docker buildx imagetools inspect {image} prints its digest",
+        remedy=f"{build}docker buildx imagetools inspect {image} prints its digest",
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar
 
 from ..spec.findings import Finding, SlipformError
@@ -30,19 +30,20 @@ class FastAPI(Engine):
 
     def problems(self, spec: ModelSpec, stack: StackConfig | None) -> Iterator[Finding]:
         yield from checks.serves_the_format(spec, "the bundled runtime", self.formats)
+        yield from checks.has_something_to_build(spec)
         yield from checks.takes_a_single_request(spec)
         yield from checks.uses_its_accelerator(spec)
         if stack is not None:
             title = "the bundled runtime for GPUs" if on_gpu(spec) else "the bundled runtime"
-            field = "runtime_gpu" if on_gpu(spec) else "runtime"
-            yield from checks.has_images(spec, stack, title, _image(spec, stack), field)
+            yield from checks.has_images(spec, stack, _image([spec]), title)
             yield from checks.can_build(spec, stack)
 
     def workload(self, server: Server) -> Container:
         spec, stack = server.spec, server.stack
-        image = spec.serving.image or _image(spec, stack)
+        field = _image(server.specs)
+        image = spec.serving.image or getattr(stack.images, field)
         if image is None:
-            raise SlipformError("the stack has no image of the bundled runtime: slipform:images.runtime")
+            raise SlipformError(f"the stack has no image of the bundled runtime: slipform:images.{field}")
         health = probes(server)
         return Container(
             image=stack.images.pulled(image),
@@ -61,8 +62,9 @@ class FastAPI(Engine):
         return fastapi_metrics.metrics()
 
 
-def _image(spec: ModelSpec, stack: StackConfig) -> str | None:
-    return stack.images.runtime_gpu if on_gpu(spec) else stack.images.runtime
+def _image(specs: Iterable[ModelSpec]) -> checks.ImageField:
+    """Which of the stack's images serves these models."""
+    return "runtime_gpu" if any(on_gpu(spec) for spec in specs) else "runtime"
 
 
 def _config(server: Server) -> str:

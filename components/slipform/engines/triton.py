@@ -32,11 +32,12 @@ class Triton(Engine):
     def problems(self, spec: ModelSpec, stack: StackConfig | None) -> Iterator[Finding]:
         yield from checks.serves_the_format(spec, "Triton", self.formats)
         yield from checks.names_its_tensors(spec)
+        yield from checks.has_something_to_build(spec)
         yield from checks.takes_a_single_request(spec)
         yield from checks.uses_its_accelerator(spec)
         yield from _has_no_such_thing(spec)
         if stack is not None:
-            yield from checks.has_images(spec, stack, "Triton", stack.images.triton, "triton")
+            yield from checks.has_images(spec, stack, "triton", "Triton")
             yield from checks.can_build(spec, stack)
             yield from _release_problems(spec, stack.images.triton_release)
 
@@ -74,7 +75,7 @@ def _arguments(server: Server) -> Iterator[str]:
     yield "--http-port=8000"
     yield "--grpc-port=8001" if "grpc" in serving.protocols else "--allow-grpc=false"
     yield "--metrics-port=8002"
-    if not on_gpu(spec):
+    if not any(on_gpu(one) for one in server.specs):
         yield "--allow-gpu-metrics=false"
     if since(release, triton_releases.HISTOGRAM):
         yield "--metrics-config=histogram_latencies=true"
@@ -135,7 +136,7 @@ def _has_no_such_thing(spec: ModelSpec) -> Iterator[Finding]:
             path=("serving", "request_limit"),
             given=str(serving.request_limit),
             allowed="less than 2Gi",
-            remedy="send such inputs over gRPC in parts, or by reference",
+            remedy="lower it; what is larger goes by reference, as an address in a BYTES tensor",
         )
 
 
