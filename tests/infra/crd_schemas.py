@@ -20,7 +20,8 @@ from tests.cluster import tools
 from .recorder import Registered
 
 SETS = {"networking.istio.io": "istio-crds.json", "security.istio.io": "istio-crds.json",
-        "argoproj.io": "argo-rollouts-crds.json", "karpenter.sh": "karpenter-crds.json"}  # fmt: skip
+        "argoproj.io": "argo-rollouts-crds.json", "karpenter.sh": "karpenter-crds.json",
+        "karpenter.k8s.aws": "karpenter-crds.json"}  # fmt: skip
 
 
 def is_valid(resource: Registered) -> None:

@@ -145,8 +145,10 @@ class TestKarpenter:
             {"zones": ["eu-west-1a"], "ami_version": "v20260801", "ami_type": "AL2023_x86_64_NVIDIA"},
         ],
     )
-    def test_karpenters_schema_takes_the_node_pool(self, fields: dict[str, Any]) -> None:
-        is_valid(made(pool(**fields)).one(":NodePool"))
+    def test_karpenters_schemas_take_both(self, fields: dict[str, Any]) -> None:
+        found = made(pool(**fields))
+        is_valid(found.one(":NodePool"))
+        is_valid(found.one(":EC2NodeClass"))
 
 
 class TestManagedNodeGroup:

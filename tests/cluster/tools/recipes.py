@@ -78,8 +78,9 @@ CRDS: tuple[Recipe, ...] = (
     ),
     CrdFiles(
         "karpenter-crds.json",
-        Module("sigs.k8s.io/karpenter", "v1.8.0", "h1:AmTHUPtnuL8IX9mbcD3NOohyk62idrBCBtM+8Wn6Jvk="),
-        ("pkg/apis/crds/*.yaml",),
+        # AWS' own module: its NodePool knows AWS' labels, and the EC2NodeClass is in it.
+        Module("github.com/aws/karpenter-provider-aws", "v1.14.1", "h1:WGtIQTQcxpElYMdWfWuPwaF2+9muR+hYhPZsTtoY8Gs="),
+        ("pkg/apis/crds/karpenter.*.yaml",),
     ),
     CrdFiles(
         "knative-crds.json",
