@@ -7,7 +7,7 @@ from ...spec.units import Duration
 from ..queries import joined
 from ..slo import BurnRate, Objective, Severity
 from .kinds import Alert, Case, Checked, Fired, rising, series
-from .recording import Subject, bad_share, base_window
+from .recording import Subject, bad_share
 from .samples import selectors, traffic
 
 HOLD: dict[Severity, Duration] = {"page": Duration.parse("2m"), "ticket": Duration.parse("15m")}
@@ -85,12 +85,10 @@ def _case(subject: Subject, objective: Objective, alerts: tuple[Alert, ...], pac
 
 
 def _requests(subject: Subject, objective: Objective, bad: float, lasting: Duration) -> dict[str, str]:
-    base = base_window(subject, objective)
     pod = {"pod": subject.pod}
     histogram = subject.metrics.latency
     if objective.bound is None or isinstance(histogram, NoHistogram):
-        requests = subject.query(subject.metrics.requests, window=base)
-        errors = subject.query(subject.metrics.errors, window=base)
+        requests, errors = subject.query(subject.metrics.requests), subject.query(subject.metrics.errors)
         return traffic(requests, errors, pod, lasting, rate=RATE, failing=bad)
     matchers = joined(subject.matchers(histogram), histogram.extra_matchers)
     labels = {**selectors(f"{histogram.metric}{{{matchers}}}")[0].sample, **pod}

@@ -15,6 +15,7 @@ from ..slo import SCRAPES, Objective
 from .kinds import Recording
 
 RATE_WINDOW = Duration.parse("5m")
+LONGEST_READ = Duration.parse("6h")
 QUANTILES = (0.5, 0.95, 0.99)
 
 
@@ -78,15 +79,10 @@ class Subject:
 
 def recordings(subject: Subject, objectives: tuple[Objective, ...]) -> tuple[Recording, ...]:
     """The rules of one model: rates first, what is made of them after."""
-    rules = [*_rates(subject, subject.window), *_gauges(subject), *_latencies(subject)]
+    rules = [*_rates(subject), *_gauges(subject), *_latencies(subject)]
     for objective in objectives:
         rules += _bad_shares(subject, objective)
     return tuple({rule.selector: rule for rule in rules}.values())
-
-
-def base_window(subject: Subject, objective: Objective) -> Duration:
-    """The window of the rates that an objective's shares are made of: none of its own may be shorter."""
-    return min(subject.window, *(burn.short for burn in objective.alerts))
 
 
 def bad_share(subject: Subject, objective: Objective, window: Duration) -> str:
@@ -96,12 +92,19 @@ def bad_share(subject: Subject, objective: Objective, window: Duration) -> str:
     return subject.recorded(f"slipform:slow:ratio_rate{window}", objective=objective.name)
 
 
-def _rates(subject: Subject, window: Duration) -> Iterator[Recording]:
-    requests = subject.query(subject.metrics.requests, window=window)
+def _rates(subject: Subject) -> Iterator[Recording]:
+    yield Recording(f"slipform:requests:rate{subject.window}", _requests(subject, subject.window), subject.labels)
+    yield Recording(f"slipform:errors:rate{subject.window}", _errors(subject, subject.window), subject.labels)
+
+
+def _requests(subject: Subject, window: Duration) -> str:
+    return subject.query(subject.metrics.requests, window=window)
+
+
+def _errors(subject: Subject, window: Duration) -> str:
+    """A counter of errors that nothing has counted yet is no data: 0 where there are requests."""
     errors = subject.query(subject.metrics.errors, window=window)
-    yield Recording(f"slipform:requests:rate{window}", requests, subject.labels)
-    # A counter of errors that nothing has counted yet is no data: 0 where there are requests.
-    yield Recording(f"slipform:errors:rate{window}", f"({errors}) or 0 * ({requests})", subject.labels)
+    return f"({errors}) or 0 * ({_requests(subject, window)})"
 
 
 def _gauges(subject: Subject) -> Iterator[Recording]:
@@ -126,26 +129,41 @@ def _latencies(subject: Subject) -> Iterator[Recording]:
 
 
 def _bad_shares(subject: Subject, objective: Objective) -> Iterator[Recording]:
-    """The share of bad requests within each window of an objective.
+    """The share of bad requests within each window of an objective; without requests there is none.
 
-    Long windows are averages of the recorded rates, which weigh each request the same and cost one series each, where
-    the raw counters of three days would be read again at every evaluation. Without requests there is no share.
+    Long windows are averages of recorded rates: one series each, where the counters of three days and of every pod
+    would be read again at each evaluation. Short ones are read from the counters: an average of rates rises later.
     """
-    base = base_window(subject, objective)
-    yield from _rates(subject, base)
+    kind, labels = "errors", subject.labels
+    if objective.bound is not None:
+        kind, labels = "slow", {**labels, "objective": objective.name}
+        bad, counted = _slow(subject, objective, subject.window)
+        yield Recording(f"slipform:slow:rate{subject.window}", bad, labels)
+        yield Recording(f"slipform:timed:rate{subject.window}", counted, subject.labels)
+    for window in sorted({span for burn in objective.alerts for span in (burn.long, burn.short)}):
+        if window <= LONGEST_READ:
+            bad, counted = _counted(subject, objective, window)
+            share = f"({bad}) / ({counted} > 0)"
+        else:
+            bad = Recording(f"slipform:{kind}:rate{subject.window}", "", labels).selector
+            counted = subject.rate("requests" if kind == "errors" else "timed")
+            match = "" if kind == "errors" else "ignoring (objective) "
+            share = f"avg_over_time({bad}[{window}]) / {match}(avg_over_time({counted}[{window}]) > 0)"
+        yield Recording(f"slipform:{kind}:ratio_rate{window}", share, labels)
+
+
+def _counted(subject: Subject, objective: Objective, window: Duration) -> tuple[str, str]:
+    """Bad requests and all requests per second, from the counters."""
+    if objective.bound is None:
+        return _errors(subject, window), f"({_requests(subject, window)})"
+    return _slow(subject, objective, window)
+
+
+def _slow(subject: Subject, objective: Objective, window: Duration) -> tuple[str, str]:
+    """Requests per second over an objective's bound, and all that were timed."""
     histogram = subject.metrics.latency
     if objective.bound is None or isinstance(histogram, NoHistogram):
-        name, labels, match = "errors", subject.labels, ""
-        bad, counted = subject.rate("errors", base), subject.rate("requests", base)
-    else:
-        name, labels, match = "slow", {**subject.labels, "objective": objective.name}, "ignoring (objective) "
-        found = subject.matchers(histogram)
-        count = f"{histogram.metric}_count{{{joined(found, histogram.extra_matchers)}}}"
-        slow = Recording(f"slipform:slow:rate{base}", slower(histogram, objective.bound, found, str(base)), labels)
-        timed = Recording(f"slipform:timed:rate{base}", f"sum(rate({count}[{base}]))", subject.labels)
-        yield slow
-        yield timed
-        bad, counted = slow.selector, timed.selector
-    for window in sorted({span for burn in objective.alerts for span in (burn.long, burn.short)}):
-        share, of = (one if window == base else f"avg_over_time({one}[{window}])" for one in (bad, counted))
-        yield Recording(f"slipform:{name}:ratio_rate{window}", f"{share} / {match}({of} > 0)", labels)
+        raise ValueError(f"{objective.name} is no objective on a latency that is measured")
+    found = subject.matchers(histogram)
+    timed = f"{histogram.metric}_count{{{joined(found, histogram.extra_matchers)}}}"
+    return slower(histogram, objective.bound, found, str(window)), f"sum(rate({timed}[{window}]))"

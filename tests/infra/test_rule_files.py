@@ -1,0 +1,218 @@
+"""Rule files and their tests, judged by Prometheus: ``promtool check rules`` and ``promtool test rules``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from slipform.engines import fastapi_metrics, triton_metrics
+from slipform.engines.metrics import Measure, Metrics
+from slipform.infra.rules.groups import rule_groups
+from slipform.infra.rules.kinds import Group
+from slipform.infra.rules.promtool import promtool_tests, rule_file
+from slipform.infra.rules.server import Server
+from slipform.infra.scaling import ScaleTarget
+from slipform.spec.modelspec import ModelSpec
+
+from ..builders import model_spec, stack_config
+from .measured import toy_metrics
+from .promtool import assert_passes, needs_promtool, promtool
+
+pytestmark = needs_promtool
+
+SLO = {"availability": 99.9, "latency": {"p95": "100ms"}}
+CANARY = {"strategy": "canary", "steps": [{"weight": 10, "hold": "5m"}], "analysis": {"max_error_rate": 0.01}}
+SHADOW = {"strategy": "shadow", "candidate": {"version": 4}}
+STABLE, CANDIDATE = ScaleTarget("resnet50"), ScaleTarget("resnet50-candidate")
+MESH = triton_metrics.metrics(stack_config(images={"triton_release": "25.08"}))
+
+
+def increase(metric: str) -> Measure:
+    return Measure(metric, f"sum(increase({metric}{{@matchers}}[@window]))")
+
+
+TOY = toy_metrics(
+    extra=tuple((name, increase(f"toy_{name}_total")) for name in ("load_failures", "rollbacks", "cache_hit_ratio"))
+)
+SERVERS: dict[str, tuple[ModelSpec, tuple[ScaleTarget, ...], Metrics, dict[str, Any]]] = {
+    "triton, progressive, cache": (
+        model_spec(slo=SLO, rollout=CANARY, serving={"cache": {"size": "1Gi"}}),
+        (ScaleTarget("resnet50", "Rollout"),),
+        triton_metrics.metrics(stack_config()),
+        {},
+    ),
+    "runtime, shadow, another window": (
+        model_spec(slo={"availability": 99.95, "window": "7d"}, rollout=SHADOW, serving={"engine": "fastapi"}),
+        (STABLE, CANDIDATE),
+        fastapi_metrics.metrics(),
+        {},
+    ),
+    "old triton behind a mesh, rare scrapes": (
+        model_spec(slo={"latency": {"p90": "100ms"}}),
+        (STABLE,),
+        MESH,
+        {"prometheus": {"scrape_interval": 60}},
+    ),
+    "an engine that counts everything": (
+        model_spec(serving={"cache": {"size": "1Gi"}}),
+        (STABLE,),
+        TOY,
+        {},
+    ),
+}  # fmt: skip
+
+
+def groups_of(name: str) -> tuple[Group, ...]:
+    spec, workloads, metrics, stack = SERVERS[name]
+    hpas = tuple(workload.name for workload in workloads)
+    return rule_groups(Server("resnet50", (spec,), workloads, hpas, stack_config(**stack)), metrics)
+
+
+def write(groups: tuple[Group, ...], folder: Path) -> None:
+    (folder / "resnet50.rules.yaml").write_text(rule_file(groups), encoding="utf-8")
+    (folder / "resnet50.tests.yaml").write_text(promtool_tests(groups, "resnet50.rules.yaml"), encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", SERVERS)
+def test_every_alert_fires_when_it_should_and_is_quiet_when_not(name: str, tmp_path: Path) -> None:
+    write(groups_of(name), tmp_path)
+    assert_passes("check", "rules", "--lint=all", "--lint-fatal", "resnet50.rules.yaml", cwd=tmp_path)
+    assert_passes("test", "rules", "resnet50.tests.yaml", cwd=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("alert", "right", "wrong"),
+    [
+        ("SlipformErrorBudgetBurn", "> 0.0072", "> 0.0095"),  # the page at 14.4 times the pace, a third higher
+        ("SlipformErrorBudgetBurn", "> 0.0072", "> 0.0055"),  # and a quarter lower
+        ("SlipformErrorBudgetBurn", 'status=~"failed|rejected|timeout"', 'status=~"timeouts"'),
+        ("SlipformErrorBudgetBurn", "for: 15m", "for: 45m"),
+        ("SlipformErrorBudgetBurn", "team: vision", "team: fraud"),
+        ("SlipformReplicasAtMaximum", 'horizontalpodautoscaler="resnet50"', 'horizontalpodautoscaler="resnet"'),
+        ("SlipformReplicasAtMaximum", "SlipformReplicasAtMaximum", "SlipformReplicasAtTheMaximum"),
+        ("SlipformReplicasAtMaximum", " >= max(", " <= max("),
+        ("SlipformGpuMemoryNearLimit", "exported_pod=~", "exported_pod!~"),
+    ],
+)
+def test_a_wrong_rule_fails_its_tests(alert: str, right: str, wrong: str, tmp_path: Path) -> None:
+    groups = groups_of("runtime, shadow, another window")
+    write(groups, tmp_path)
+    tests = yaml.safe_load(promtool_tests(groups, "resnet50.rules.yaml"))
+    tests["tests"] = [test for test in tests["tests"] if test["alert_rule_test"][0]["alertname"] == alert]
+    (tmp_path / "resnet50.tests.yaml").write_text(yaml.safe_dump(tests), encoding="utf-8")
+    rules = rule_file(groups)
+    assert right in rules
+    (tmp_path / "resnet50.rules.yaml").write_text(rules.replace(right, wrong), encoding="utf-8")
+    assert promtool("test", "rules", "resnet50.tests.yaml", cwd=tmp_path).returncode == 1
+
+
+# What follows feeds the engines' series by hand, so that it holds whatever the generated tests hold.
+
+RUNTIME = (
+    'inference_requests_total{namespace="models",model="resnet50",pod="a",status="ok",slipform_dev_track="stable"}'
+)
+FAILED = RUNTIME.replace('"ok"', '"failed"')
+FOREVER = "x1200"
+
+
+def firing(window: str) -> str:
+    alert = 'alertname="SlipformErrorBudgetBurn",alertstate="firing"'
+    return f'count(ALERTS{{{alert},long_window="{window}"}}) or vector(0)'
+
+
+def assert_values(
+    spec: ModelSpec, series: dict[str, str], values: dict[tuple[str, str], float], folder: Path, *, metrics: Metrics
+) -> None:
+    """From (expression, time) to its one value, with samples each half minute."""
+    server = Server("resnet50", (spec,), (STABLE, CANDIDATE), (), stack_config())
+    (folder / "rules.yaml").write_text(rule_file(rule_groups(server, metrics)), encoding="utf-8")
+    test = {
+        "interval": "30s",
+        "input_series": [{"series": name, "values": text} for name, text in series.items()],
+        "promql_expr_test": [
+            {"expr": expr, "eval_time": at, "exp_samples": [{"labels": "{}", "value": value}]}
+            for (expr, at), value in values.items()
+        ],
+    }
+    content = {"rule_files": ["rules.yaml"], "evaluation_interval": "30s", "tests": [test]}
+    (folder / "tests.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
+    assert_passes("test", "rules", "tests.yaml", cwd=folder)
+
+
+def test_an_outage_pages_within_minutes_and_the_page_ends_soon_after_it(tmp_path: Path) -> None:
+    """Two quiet hours, five minutes in which every request fails, and then none."""
+    series = {
+        RUNTIME: f"0+300x240 72000+0x10 72300+300{FOREVER}",
+        FAILED: f"0+0x240 300+300x9 3000+0{FOREVER}",
+    }
+    values = {
+        (firing("1h"), "2h"): 0.0,
+        (firing("1h"), "2h4m"): 1.0,
+        (firing("1h"), "2h11m"): 0.0,
+        (firing("6h"), "2h11m"): 1.0,  # its short window is half an hour
+        (firing("6h"), "2h36m"): 0.0,
+    }
+    assert_values(model_spec(slo={"availability": 99.9}), series, values, tmp_path, metrics=fastapi_metrics.metrics())
+
+
+def test_a_burst_that_the_long_window_forgives_does_not_page(tmp_path: Path) -> None:
+    """Twenty minutes at twice the threshold: the short window is over it, an hour's average is not."""
+    share = 2 * 14.4 * 0.001
+    series = {
+        RUNTIME: f"0+300x240 {72000 + 300 * (1 - share)}+{300 * (1 - share)}x40",
+        FAILED: f"0+0x240 {300 * share}+{300 * share}x40",
+    }
+    short = 'sum(slipform:errors:ratio_rate5m{model="resnet50"} > bool 0.0144)'
+    values = {(short, "2h20m"): 1.0, (firing("1h"), "2h20m"): 0.0}
+    assert_values(model_spec(slo={"availability": 99.9}), series, values, tmp_path, metrics=fastapi_metrics.metrics())
+
+
+def test_without_requests_there_is_no_share_and_without_failures_it_is_0(tmp_path: Path) -> None:
+    ratio = 'slipform:errors:ratio_rate5m{model="resnet50"}'
+    counted = {(f"count({ratio}) or vector(0)", "30m"): 0.0, (firing("1h"), "30m"): 0.0}
+    spec, metrics = model_spec(slo={"availability": 99.9}), fastapi_metrics.metrics()
+    assert_values(spec, {RUNTIME: "7+0x100"}, counted, tmp_path, metrics=metrics)
+    assert_values(spec, {RUNTIME: "0+300x100"}, {(f"sum({ratio})", "30m"): 0.0}, tmp_path, metrics=metrics)
+
+
+@pytest.mark.parametrize(("rollout", "fires"), [(SHADOW, 0.0), (None, 1.0)], ids=["shadow", "users"])
+def test_a_shadow_that_fails_pages_nobody(rollout: dict[str, Any] | None, fires: float, tmp_path: Path) -> None:
+    candidate = FAILED.replace('pod="a"', 'pod="b"').replace('"stable"', '"candidate"')
+    spec = model_spec(slo={"availability": 99.9}, rollout=rollout)
+    series = {RUNTIME: "0+300x100", candidate: "0+300x100"}
+    assert_values(spec, series, {(firing("1h"), "30m"): fires}, tmp_path, metrics=fastapi_metrics.metrics())
+
+
+def test_another_models_failures_are_not_this_ones(tmp_path: Path) -> None:
+    series = {RUNTIME: "0+300x100", FAILED.replace("resnet50", "other"): "0+300x100"}
+    spec = model_spec(slo={"availability": 99.9})
+    assert_values(spec, series, {(firing("1h"), "30m"): 0.0}, tmp_path, metrics=fastapi_metrics.metrics())
+
+
+@pytest.mark.parametrize("le", ["100", "100.0"])
+def test_a_bucket_is_found_as_each_prometheus_spells_it(le: str, tmp_path: Path) -> None:
+    """A fifth of the requests take longer than the bound."""
+    found = 'namespace="models",model="resnet50",pod="a"'
+    series = {
+        f"inference_latency_ms_count{{{found}}}": "0+300x100",
+        f'inference_latency_ms_bucket{{{found},le="{le}"}}': "0+240x100",
+        f'inference_latency_ms_bucket{{{found},le="+Inf"}}': "0+300x100",
+    }
+    spec = model_spec(slo={"latency": {"p95": "100ms"}})
+    values = {('sum(round(slipform:slow:ratio_rate1h{objective="p95"}, 0.001))', "30m"): 0.2}
+    assert_values(spec, series, values, tmp_path, metrics=fastapi_metrics.metrics())
+
+
+def test_tritons_failures_count_without_those_that_clients_gave_up(tmp_path: Path) -> None:
+    found = 'namespace="models",model="resnet50",pod="a"'
+    series = {
+        f"nv_inference_request_success{{{found}}}": "0+270x100",
+        f'nv_inference_request_failure{{{found},reason="BACKEND"}}': "0+15x100",
+        f'nv_inference_request_failure{{{found},reason="CANCELED"}}': "0+15x100",
+    }
+    spec, metrics = model_spec(slo={"availability": 99.9}), triton_metrics.metrics(stack_config())
+    values = {("sum(round(slipform:errors:ratio_rate5m, 0.001))", "30m"): 0.05}
+    assert_values(spec, series, values, tmp_path, metrics=metrics)
