@@ -120,6 +120,13 @@ def test_an_analysis_that_cannot_see_the_new_version_ends_the_rollout() -> None:
         assert judged["provider"]["prometheus"]["address"] == "http://prometheus-operated.monitoring.svc:9090"
 
 
+def test_the_template_counts_by_itself_too() -> None:
+    """Argo Rollouts checks it without a step's arguments, and refuses the Rollout of an analysis without an end."""
+    args = {each["name"]: each for each in rolled_out().one(":AnalysisTemplate").inputs["spec"]["args"]}
+    assert int(args["count"]["value"]) > 0
+    assert "value" not in args["hash"]
+
+
 def test_bounds_are_in_the_queries_unit() -> None:
     found = rolled_out()
     assert metric(found, "error-rate")["successCondition"] == "result[0] <= 0.01"

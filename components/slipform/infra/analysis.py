@@ -32,7 +32,8 @@ def analysis_template(
         query = p95_latency_ms(metrics, metrics.latency, pods, analysis.window, scrape_interval)
         bounds.append(("p95-latency", query, number(analysis.max_p95_latency.milliseconds)))
     return {
-        "args": [{"name": HASH}, {"name": COUNT}],
+        # Each use says its own count; without one here, the controller takes the template for one that never ends.
+        "args": [{"name": HASH}, {"name": COUNT, "value": str(switch_judgements(analysis))}],
         "metrics": [
             {
                 "name": name,
