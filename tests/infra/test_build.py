@@ -159,6 +159,12 @@ class TestSafety:
         assert "s3:PutObject" in policy
         assert "arn:aws:s3:::models-engines/prod/resnet50/*" in policy
 
+    def test_a_release_changes_nothing_about_its_account(self) -> None:
+        three, four = made(version=3), made(version=4)
+        assert three.one(":ServiceAccount") == four.one(":ServiceAccount")
+        assert three.one(":Role") == four.one(":Role")
+        assert three.one(":RolePolicy") == four.one(":RolePolicy")
+
     def test_an_account_that_the_spec_names_is_the_builds_too(self) -> None:
         found = made(spec_of(model={"credentials": {"service_account": "vision-models"}}))
         assert pod(found)["serviceAccountName"] == "vision-models"

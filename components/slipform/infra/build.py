@@ -44,7 +44,7 @@ class EngineBuild(pulumi.ComponentResource):
     """A Job whose name is the build's key: what is changed is built anew, what is unchanged is not.
 
     It stays in the cluster when it is done, since a refresh that misses it would make it again; and where its result is
-    in the stack's artifacts already, it ends well at once. What it was made with is past: another label or image changes
+    in the stack's artifacts already, it ends well at once. What it was made with is past: other labels or images change
     nothing. One that failed for a reason outside the spec is made again by deleting it, and a refresh.
     """
 
@@ -53,11 +53,10 @@ class EngineBuild(pulumi.ComponentResource):
         self._name = name
         self._args = args
         self._key = build_key(args.spec, args.version, args.platform.stack)
+        # Not the server's own name: its Service must not find the build's pod.
         self._labels = {
-            # Not the server's own name: its Service must not find the build's pod.
             **args.platform.labels(f"{args.spec.server}-build", args.spec, "build"),
             "app.kubernetes.io/part-of": args.spec.server,
-            VERSION_LABEL: str(args.version),
         }
 
         self.identity = self._create_identity()
@@ -78,7 +77,13 @@ class EngineBuild(pulumi.ComponentResource):
 
     @property
     def _metadata(self) -> meta.v1.ObjectMetaArgs:
-        return meta.v1.ObjectMetaArgs(name=self.job_name, namespace=self._args.platform.namespace, labels=self._labels)
+        return meta.v1.ObjectMetaArgs(
+            name=self.job_name, namespace=self._args.platform.namespace, labels=self._version_labels
+        )
+
+    @property
+    def _version_labels(self) -> dict[str, str]:
+        return {**self._labels, VERSION_LABEL: str(self._args.version)}
 
     def _create_identity(self) -> WorkloadIdentity:
         spec, platform = self._args.spec, self._args.platform
@@ -118,7 +123,7 @@ class EngineBuild(pulumi.ComponentResource):
                 pod_failure_policy=self._failure_policy(),
                 template=core.v1.PodTemplateSpecArgs(
                     metadata=meta.v1.ObjectMetaArgs(
-                        labels={**self._labels, **self._outside_the_mesh()},
+                        labels={**self._version_labels, **self._outside_the_mesh()},
                         # Half a build is worth nothing: a node that is to be emptied waits for it.
                         annotations={
                             "karpenter.sh/do-not-disrupt": "true",
