@@ -75,6 +75,13 @@ class ResponseCache:
         for key in [key for key in self._entries if key[:2] == (model, version)]:
             self._drop(key)
 
+    def clear_all(self) -> int:
+        """Forget everything; how many answers that were."""
+        count = len(self._entries)
+        self._entries.clear()
+        self.size_bytes = 0
+        return count
+
     def _drop(self, key: CacheKey) -> None:
         self.size_bytes -= self._entries.pop(key).size
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from slipform_runtime import __version__
 
 EXIT_OK, EXIT_BAD_INPUT = 0, 2
+_SHORTEST_TOKEN = 16
 
 
 def run() -> None:
@@ -62,6 +63,10 @@ def _add_serve(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     serve.add_argument(
         "--load-model", action="append", default=[], metavar="NAME", help="with explicit: load at the start; * for all"
     )
+    serve.add_argument(
+        "--management-port", type=_port, metavar="N", help="load, unload and log level move here; closed by default"
+    )
+    serve.add_argument("--management-token-file", type=Path, metavar="FILE", help="what its clients must know")
     serve.add_argument("--config", type=Path, metavar="FILE", help="JSON: drain, cache, labels, traces, ...")
     serve.set_defaults(command=_serve)
 
@@ -105,6 +110,14 @@ def _serve(arguments: argparse.Namespace) -> int:
         return _bad_input(f"--model-repository: '{arguments.model_repository}' is not a folder")
     if arguments.load_model and arguments.model_control_mode != "explicit":
         return _bad_input("--load-model needs --model-control-mode explicit")
+    if (arguments.management_port is None) != (arguments.management_token_file is None):
+        return _bad_input("--management-port and --management-token-file go together")
+    try:
+        token = arguments.management_token_file.read_text().strip() if arguments.management_token_file else ""
+    except OSError as error:
+        return _bad_input(f"--management-token-file: {error.strerror}")
+    if arguments.management_token_file and len(token) < _SHORTEST_TOKEN:
+        return _bad_input(f"--management-token-file: the token needs {_SHORTEST_TOKEN} characters or more")
     try:
         settings = read_settings(arguments.config)
     except SettingsError as error:
@@ -115,6 +128,8 @@ def _serve(arguments: argparse.Namespace) -> int:
         http_port=arguments.http_port,
         grpc_port=arguments.grpc_port,
         metrics_port=arguments.metrics_port,
+        management_port=arguments.management_port,
+        management_token=token,
         model_control_mode=arguments.model_control_mode,
         repository_poll_seconds=arguments.repository_poll_secs,
         load_models=tuple(arguments.load_model),

@@ -10,6 +10,7 @@ from slipform_runtime.repository.repository import ModelRepository
 from slipform_runtime.repository.served import Answer, ServedVersion
 
 EXTENSIONS = ["binary_tensor_data", "model_configuration", "model_repository", "statistics"]
+CONTROL_REFUSED = "load and unload need --model-control-mode explicit, and the management port where there is one"
 
 
 class Caller(Protocol):
@@ -22,9 +23,8 @@ class Caller(Protocol):
 class DataPlane:
     """Answers everything that a client can ask of the models."""
 
-    def __init__(self, repository: ModelRepository, *, explicit: bool = False) -> None:
+    def __init__(self, repository: ModelRepository) -> None:
         self.repository = repository
-        self.explicit = explicit
         self.draining = False
 
     @property
@@ -48,7 +48,7 @@ class DataPlane:
         """Whether this model, or this version of it, answers."""
         try:
             self.served(model, version)
-        except Unavailable:
+        except (NotFound, Unavailable):
             return False
         return True
 
@@ -71,11 +71,6 @@ class DataPlane:
     def infer(self, served: ServedVersion, request: InferRequest, answer: Answer, caller: Caller) -> None:
         """Run the request; `answer` is called once unless the caller goes away. Raises where refused at once."""
         caller.on_disconnect = served.infer(request, answer, caller.arrived_at)
-
-    def check_control(self) -> None:
-        """Raise Unavailable where clients may not load and unload."""
-        if not self.explicit:
-            raise Unavailable("load and unload need --model-control-mode explicit")
 
     async def load(self, name: str, config: Any = None) -> None:
         """Load or reload a model; raises InvalidRequest with the reason where it does not serve afterwards."""

@@ -15,6 +15,8 @@ from slipform_runtime.logs import Level, log
 from slipform_runtime.metrics.statistics import DEFAULT_LATENCY_BUCKETS_MS
 from slipform_runtime.repository.repository import ModelRepository
 from slipform_runtime.rest.connection import Connections
+from slipform_runtime.rest.connection import Handler as Handle
+from slipform_runtime.rest.management import ManagementRouter
 from slipform_runtime.rest.plain import PlainRoutes
 from slipform_runtime.rest.repository import RepositoryRoutes
 from slipform_runtime.rest.routes import Router
@@ -34,6 +36,8 @@ class Options:
     http_port: int = 8000
     grpc_port: int = 8001
     metrics_port: int = 8002
+    management_port: int | None = None
+    management_token: str = ""
     model_control_mode: str = "none"
     repository_poll_seconds: float = 15.0
     load_models: tuple[str, ...] = ()
@@ -80,22 +84,25 @@ class Server:
 
     def _assemble(self) -> None:
         buckets = tuple(sorted({*DEFAULT_LATENCY_BUCKETS_MS, *self._settings.latency_buckets_ms}))
-        cache = self._settings.cache
+        self._cache = ResponseCache(self._settings.cache.size_bytes, self._settings.cache.ttl_seconds)
         self.repository = ModelRepository(
             self._options.model_repository,
             self._loop,
             buckets,
             self._settings.drain.timeout_seconds,
-            ResponseCache(cache.size_bytes, cache.ttl_seconds),
+            self._cache,
             self._settings.breaker,
         )
-        self.data_plane = DataPlane(self.repository, explicit=self._options.model_control_mode == "explicit")
+        self.data_plane = DataPlane(self.repository)
         limit = self._settings.request_limit_bytes
         models = self._settings.models
         self._handlers = {name: Handler(Path(given.handler)) for name, given in models.items() if given.handler}
         self._plain = PlainRoutes(self.data_plane, models, self._handlers, limit)
         self._v2 = V2Routes(self.data_plane, limit)
-        self._repository_routes = RepositoryRoutes(self.data_plane)
+        explicit = self._options.model_control_mode == "explicit"
+        self._controls = explicit and self._options.management_port is None
+        self._repository_routes = RepositoryRoutes(self.data_plane, controls=self._controls)
+        self._management_routes = RepositoryRoutes(self.data_plane, controls=explicit)
 
     async def _listen(self) -> None:
         address = self._options.http_address
@@ -103,11 +110,15 @@ class Server:
         observation = Router(self._plain.observation_routes())
         await self._listen_http("http_port", address, self._options.http_port, http)
         await self._listen_http("metrics_port", address, self._options.metrics_port, observation)
-        grpc = GrpcConnections(self._loop, InferenceService(self.data_plane).find, self._settings.request_limit_bytes)
+        service = InferenceService(self.data_plane, controls=self._controls)
+        grpc = GrpcConnections(self._loop, service.find, self._settings.request_limit_bytes)
         await self._listen_on("grpc_port", address, self._options.grpc_port, grpc)
+        if self._options.management_port is not None:
+            management = ManagementRouter(self._options.management_token, self._management_routes, self._cache)
+            await self._listen_http("management_port", address, self._options.management_port, management)
         log.info("server_listening", address=address, **self.ports)
 
-    async def _listen_http(self, name: str, address: str, port: int, router: Router) -> None:
+    async def _listen_http(self, name: str, address: str, port: int, router: Handle) -> None:
         await self._listen_on(name, address, port, Connections(self._loop, router, self._settings.request_limit_bytes))
 
     async def _listen_on(self, name: str, address: str, port: int, connections: Connections | GrpcConnections) -> None:

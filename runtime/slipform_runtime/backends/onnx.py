@@ -1,5 +1,6 @@
 """ONNX Runtime, on the CPU or on CUDA."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from slipform_runtime.inference import TensorSpec
 
 # ONNX Runtime has no exception type for it, only this text (BFCArena::AllocateRawInternal).
 _OUT_OF_MEMORY = ("Failed to allocate memory for requested buffer", "out of memory", "bad_alloc")
+_PATH = re.compile(r"(?<![\w.])/[^\s\"':,)]+")
 
 
 class OnnxInstance:
@@ -61,7 +63,7 @@ class OnnxBackend:
         try:
             session = onnxruntime.InferenceSession(str(path), options, providers=_providers(device))
         except Exception as error:
-            raise ModelLoadError(f"ONNX Runtime refuses {path.name}: {_reason(str(error), path)}") from error
+            raise ModelLoadError(f"ONNX Runtime refuses {path.name}: {_reason(str(error))}") from error
         return OnnxInstance(session)
 
 
@@ -98,8 +100,7 @@ def _text(name: str, tensor: Tensor) -> Tensor:
     return decoded.reshape(tensor.shape)
 
 
-def _reason(text: str, path: Path | None = None) -> str:
+def _reason(text: str) -> str:
     """The message without where in ONNX Runtime's own source, or on whose disk, it arose."""
-    reason = text.split("] : ", 1)[-1].splitlines()[0] if text else "unknown error"
-    words = [word for word in reason.split(" ") if not word.startswith("/")]
-    return " ".join(words) if path is None else " ".join(words).replace(str(path.parent), "").strip()
+    reason = text.split("] : ", 1)[-1].strip().splitlines()[0] if text.strip() else "unknown error"
+    return _PATH.sub("…", reason)

@@ -6,8 +6,8 @@ from time import monotonic
 from typing import Any
 
 from slipform_runtime import protos
-from slipform_runtime.dataplane import DataPlane
-from slipform_runtime.errors import InferenceError
+from slipform_runtime.dataplane import CONTROL_REFUSED, DataPlane
+from slipform_runtime.errors import InferenceError, Unavailable
 from slipform_runtime.grpc.call import Call, Method, Unary, UnknownMethod
 from slipform_runtime.inference import InferResponse
 from slipform_runtime.protocol import v2_grpc
@@ -19,7 +19,7 @@ _SERVICE = b"/inference.GRPCInferenceService/"
 class InferenceService:
     """Finds methods by the path of a call."""
 
-    def __init__(self, data_plane: DataPlane) -> None:
+    def __init__(self, data_plane: DataPlane, *, controls: bool) -> None:
         self._plane = data_plane
         unary = {
             "ServerLive": self._server_live,
@@ -36,7 +36,7 @@ class InferenceService:
         }
         self._methods[_SERVICE + b"ModelInfer"] = _ModelInfer(data_plane)
         for name, control in (("RepositoryModelLoad", self._load), ("RepositoryModelUnload", self._unload)):
-            self._methods[_SERVICE + name.encode()] = _Control(data_plane, name, control)
+            self._methods[_SERVICE + name.encode()] = _Control(name, control, allowed=controls)
         self._methods[_SERVICE + b"ModelStreamInfer"] = _ModelStreamInfer(data_plane)
 
     def find(self, path: bytes) -> Method:
@@ -78,8 +78,8 @@ class InferenceService:
 class _Control(Method):
     """Loads or unloads; answers when it is done."""
 
-    def __init__(self, data_plane: DataPlane, name: str, control: Callable[[Any], Coroutine[Any, Any, None]]) -> None:
-        self._plane = data_plane
+    def __init__(self, name: str, control: Callable[[Any], Coroutine[Any, Any, None]], *, allowed: bool) -> None:
+        self._allowed = allowed
         self._request = protos.message(f"{name}Request")
         self._response = protos.message(f"{name}Response")
         self._control = control
@@ -87,7 +87,8 @@ class _Control(Method):
 
     def on_message(self, call: Call, message: bytes) -> None:
         """Do it."""
-        self._plane.check_control()
+        if not self._allowed:
+            raise Unavailable(CONTROL_REFUSED)
         request = v2_grpc.parse(self._request, message)
 
         async def run() -> None:

@@ -7,7 +7,7 @@ from time import monotonic
 from typing import Any
 
 from slipform_runtime.datatypes import FROM_NUMPY, NUMPY
-from slipform_runtime.errors import InferenceError, InvalidRequest, Outcome
+from slipform_runtime.errors import InferenceError, InvalidRequest, Outcome, QueueFull
 from slipform_runtime.inference import InferRequest, InferResponse, TensorSpec
 from slipform_runtime.logs import Level, log
 from slipform_runtime.metrics.statistics import VersionStatistics
@@ -15,6 +15,8 @@ from slipform_runtime.repository.config import specs
 
 Answer = Callable[[InferResponse | InferenceError], None]
 Cancel = Callable[[], None]
+
+_LOG_EVERY_SECONDS = 1.0
 
 
 class ServedVersion(ABC):
@@ -30,6 +32,8 @@ class ServedVersion(ABC):
         self.outputs = specs(config.output)
         self.statistics = statistics
         self._expected = [(spec, NUMPY[spec.datatype], len(spec.dims) + self.batched) for spec in self.inputs]
+        self._unlogged: dict[str, int] = {}
+        self._logged_at: dict[str, float] = {}
         self._output_names = tuple(spec.name for spec in self.outputs)
 
     @abstractmethod
@@ -57,8 +61,17 @@ class ServedVersion(ABC):
         """Count a request that was refused before it ran."""
         now = monotonic()
         self.statistics.finished(error.outcome, now - arrived_at, now)
-        if error.outcome is Outcome.REJECTED:
-            log.warning("queue_full", model=self.name, model_version=self.version, queued=self.queued)
+        if isinstance(error, QueueFull):
+            self.warn("queue_full", queued=self.queued)
+
+    def warn(self, event: str, **fields: Any) -> None:
+        """Log what may happen with every request: once a second at most, and then how often it happened."""
+        self._unlogged[event] = count = self._unlogged.get(event, 0) + 1
+        now = monotonic()
+        if now - self._logged_at.get(event, -inf) >= _LOG_EVERY_SECONDS:
+            self._logged_at[event] = now
+            self._unlogged[event] = 0
+            log.warning(event, model=self.name, model_version=self.version, count=count, **fields)
 
     def check_inputs(self, request: InferRequest) -> int:
         """The number of rows (1 without a batch axis); raises InvalidRequest where the tensors are not the model's."""

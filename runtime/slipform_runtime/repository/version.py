@@ -13,7 +13,6 @@ from slipform_runtime.batching.scheduler import Instance, Scheduler
 from slipform_runtime.cache import CacheKey, ResponseCache
 from slipform_runtime.errors import Cancelled, DeadlineExceeded, InferenceError, OutOfMemory
 from slipform_runtime.inference import InferRequest, InferResponse
-from slipform_runtime.logs import log
 from slipform_runtime.metrics.statistics import VersionStatistics
 from slipform_runtime.repository.breaker import Breaker
 from slipform_runtime.repository.served import Answer, Cancel, ServedVersion
@@ -155,6 +154,8 @@ class ModelVersion(ServedVersion):
             if isinstance(job.error, DeadlineExceeded) and waiter.expires_at > monotonic():
                 self._again(waiter)  # it was another client's deadline
                 continue
+            if isinstance(job.error, DeadlineExceeded):
+                self.warn("batch_timeout", request_id=waiter.request.id, queued=self.queued)
             self.finished(waiter.request, waiter.arrived_at, job.error, job.batch_rows)
             if job.error is not None or job.outputs is None:
                 waiter.answer(job.error or InferenceError("the model gave no outputs"))
@@ -201,11 +202,5 @@ class ModelVersion(ServedVersion):
     def _failed(self, rows: int, error: InferenceError) -> None:
         kind = type(error).__name__
         self.statistics.errors[kind] = self.statistics.errors.get(kind, 0) + 1
-        log.error(
-            "oom_killed" if isinstance(error, OutOfMemory) else "inference_error",
-            model=self.name,
-            model_version=self.version,
-            batch_size=rows,
-            error=str(error),
-            kind=kind,
-        )
+        event = "oom_killed" if isinstance(error, OutOfMemory) else "inference_error"
+        self.warn(event, batch_size=rows, error=str(error), kind=kind)

@@ -21,6 +21,7 @@ MAX_HEADERS = 100
 READ_BYTES = 256 * 1024  # the most that uvloop reads at once
 HEAD_TIMEOUT_SECONDS = 10.0
 BODY_TIMEOUT_SECONDS = 30.0
+LINGER_SECONDS = 2.0
 
 # Given twice, these would let two readers of one request see two requests.
 _SINGLE = frozenset((b"inference-header-content-length", b"content-encoding", b"content-type", b"host"))
@@ -85,6 +86,7 @@ class HttpConnection(asyncio.Protocol):
         self._read_paused = False
         self._write_paused = False
         self._closing = False
+        self._aborted = False
 
     # asyncio.Protocol
 
@@ -105,12 +107,19 @@ class HttpConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse; a syntax error is answered and ends the connection."""
+        if self._closing:
+            return
         self._unused_bytes += len(data)
         self._last_data_at = monotonic()
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            self._abort(InvalidRequest("this server does not upgrade connections"))
+        except httptools.HttpParserUpgrade as offer:
+            # Declined by answering as HTTP/1.1 (RFC 9110, section 7.8). The parser takes what follows the head for
+            # another protocol, so a new one reads the request as if nothing had been offered (Java's client sends
+            # `Upgrade: h2c` with its first request, whose body must not be lost).
+            self._parser = httptools.HttpRequestParser(self)
+            self.data_received(self._exchange.head_without_offer() + data[offer.args[0] :])
+            return
         except httptools.HttpParserCallbackError as error:
             cause = error.__context__
             self._abort(cause if isinstance(cause, InferenceError) else InvalidRequest("the request is malformed"))
@@ -170,6 +179,8 @@ class HttpConnection(asyncio.Protocol):
         if self._parser.get_http_version() not in ("1.1", "1.0"):
             raise InvalidRequest("this server speaks HTTP/1.1")
         exchange.method = self._parser.get_method()
+        if exchange.method == b"CONNECT":
+            raise InvalidRequest("this server is no proxy")
         exchange.keep_alive = self._parser.should_keep_alive()
         length = exchange.headers.get(b"content-length")
         if length is not None and int(length) > self._shared.request_limit_bytes:
@@ -194,7 +205,7 @@ class HttpConnection(asyncio.Protocol):
         """The request is whole."""
         self._reading = False
         exchange = self._exchange
-        if self._closing:
+        if self._closing or self._parser.should_upgrade():
             return
         if self._current is None:
             self._handle(exchange)
@@ -216,7 +227,7 @@ class HttpConnection(asyncio.Protocol):
         self._transport.write(data)
         self._current = None
         if not exchange.keep_alive:
-            self._close()
+            self._linger() if self._aborted else self._close()
         elif self._waiting:
             # Not from here: a client that pipelines a thousand requests would nest a thousand calls.
             self._current = self._waiting.popleft()
@@ -237,6 +248,7 @@ class HttpConnection(asyncio.Protocol):
         exchange = self._exchange if self._reading else Exchange(self._answered, monotonic())
         exchange.keep_alive = False
         self._reading = False
+        self._aborted = True
         if self._current is None:
             self._current = exchange
             exchange.refuse(error)
@@ -260,6 +272,12 @@ class HttpConnection(asyncio.Protocol):
         )
         if stalled:
             self._close()
+
+    def _linger(self) -> None:
+        """Close when the client has had the time to read the answer: a close with unread data would discard it."""
+        self._closing = True
+        self._transport.write_eof()
+        self._loop.call_later(LINGER_SECONDS, self._transport.close)
 
     def _close(self) -> None:
         self._closing = True

@@ -56,6 +56,12 @@ class Exchange:
         """A header's value; empty where it is missing."""
         return self.headers.get(name, b"").decode("latin-1")
 
+    def head_without_offer(self) -> bytes:
+        """The request's head as it would be without an offer to upgrade."""
+        kept = (line for line in self.headers.items() if line[0] not in (b"connection", b"upgrade"))
+        lines = [b"%b %b HTTP/1.1" % (self.method, self.target), *(b"%b: %b" % line for line in kept)]
+        return b"\r\n".join(lines) + b"\r\n\r\n"
+
     def respond(
         self, status: int, body: bytes = b"", content_type: bytes = JSON, extra: tuple[tuple[bytes, bytes], ...] = ()
     ) -> None:

@@ -5,8 +5,8 @@ from typing import Any
 
 import msgspec
 
-from slipform_runtime.dataplane import DataPlane
-from slipform_runtime.errors import InferenceError, InvalidRequest
+from slipform_runtime.dataplane import CONTROL_REFUSED, DataPlane
+from slipform_runtime.errors import InferenceError, InvalidRequest, Unavailable
 from slipform_runtime.protocol.model_config import parse_config_parameter
 from slipform_runtime.rest.exchange import Exchange
 from slipform_runtime.rest.routes import Route
@@ -21,19 +21,17 @@ class _Index(msgspec.Struct):
 
 
 class RepositoryRoutes:
-    """Each method answers one exchange; loading and unloading answer when they are done."""
+    """Each method answers one exchange; loading and unloading, where this port `controls`, when they are done."""
 
-    def __init__(self, data_plane: DataPlane) -> None:
+    def __init__(self, data_plane: DataPlane, *, controls: bool) -> None:
         self._plane = data_plane
+        self._controls = controls
         self._tasks: set[asyncio.Task[None]] = set()
 
     def routes(self) -> list[Route]:
         """All of them."""
-        return [Route(b"POST", "/v2/repository/index", self.index), *self.control_routes()]
-
-    def control_routes(self) -> list[Route]:
-        """Those that change the server."""
         return [
+            Route(b"POST", "/v2/repository/index", self.index),
             Route(b"POST", "/v2/repository/models/{model}/load", self.load),
             Route(b"POST", "/v2/repository/models/{model}/unload", self.unload),
         ]
@@ -44,15 +42,19 @@ class RepositoryRoutes:
 
     def load(self, exchange: Exchange, model: str) -> None:
         """Load or reload."""
-        self._plane.check_control()
+        self._check_control()
         config = parse_config_parameter(model, _decode(exchange, _Load).parameters)
         self._answer_after(exchange, self._plane.load(model, config))
 
     def unload(self, exchange: Exchange, model: str) -> None:
         """Unload."""
-        self._plane.check_control()
+        self._check_control()
         _decode(exchange, _Load)
         self._answer_after(exchange, self._plane.unload(model))
+
+    def _check_control(self) -> None:
+        if not self._controls:
+            raise Unavailable(CONTROL_REFUSED)
 
     def _answer_after(self, exchange: Exchange, work: Any) -> None:
         async def run() -> None:
