@@ -28,6 +28,7 @@ def found(of: NodePool, **stack: Any) -> list[Finding]:
     "of",
     [
         pool(),
+        pool(labels={"a": ""}, taints=[{"key": f"{'x' * 60}.com/a"}]),
         pool(instance_types=["g6.xlarge", "g6.12xlarge"], capacity="spot", zones=["eu-west-1a"]),
         pool(instance_types=["m7i.large", "r7i.large"], ami_type="AL2023_x86_64_STANDARD"),
         pool(provisioner="eks", min_nodes=2, ami_type="AL2023_x86_64_NVIDIA", labels={"node.kubernetes.io/tier": "a"}),
@@ -64,6 +65,15 @@ def test_nothing_is_said_of_a_pool_that_works(of: NodePool) -> None:
         ),
         (pool(labels={"karpenter.sh/x": "y"}), {}, ("labels", "karpenter.sh/x"), "given by the provisioner alone"),
         (pool(provisioner="eks", zones=["eu-west-1a"]), {}, ("zones",), "where its subnets are"),
+        (pool(provisioner="eks", labels={"a": ""}), {}, ("labels", "a"), "EKS takes no such label"),
+        (
+            pool(provisioner="eks", labels={f"{'x' * 60}.com/a": "b"}),
+            {}, ("labels", f"{'x' * 60}.com/a"), "EKS takes no such label",
+        ),
+        (
+            pool(provisioner="eks", taints=[{"key": "a"}, {"key": f"{'x' * 60}.com/a"}]),
+            {}, ("taints", 1, "key"), "EKS takes no such taint",
+        ),
         (pool(), {"cluster": {"aws": ...}}, ("provisioner",), "names no EKS cluster"),
         (pool(provisioner="eks"), {"cluster": {"aws": {"subnets": []}}}, ("provisioner",), "needs subnets"),
         (pool(), {"has": ["gpu-device-plugin"]}, ("provisioner",), "has no Karpenter"),

@@ -18,6 +18,7 @@ SMALLEST_DISK = Memory.parse("20Gi")
 """The volume in Amazon Linux's image: a smaller one can't be made of it."""
 LARGEST_DISK = Memory.parse("16Ti")
 """Of EBS' gp3 volumes."""
+MAX_EKS_KEY = 63
 
 # What a kubelet may say of its own node (kubernetes/kubernetes, pkg/apis/core: IsKubeletLabel).
 _OWN_PREFIXES = ("kubelet.kubernetes.io", "node.kubernetes.io")
@@ -147,6 +148,19 @@ def _node_group(pool: NodePool) -> Iterator[Finding]:
             path=("zones",),
             remedy="remove zones and name those zones' subnets in slipform:cluster.aws.subnets, or use karpenter",
         )
+    # EKS' own bounds (labelKey, labelValue and taintKey of CreateNodegroup), which are narrower than Kubernetes'.
+    for key, value in pool.labels.items():
+        if len(key) > MAX_EKS_KEY or not value:
+            yield Finding(
+                "EKS takes no such label", path=("labels", key), given=f"{key}: {value!r}",
+                allowed=f"a key of at most {MAX_EKS_KEY} characters, prefix included, and a value",
+            )  # fmt: skip
+    for index, taint in enumerate(pool.taints):
+        if len(taint.key) > MAX_EKS_KEY:
+            yield Finding(
+                "EKS takes no such taint", path=("taints", index, "key"), given=taint.key,
+                allowed=f"at most {MAX_EKS_KEY} characters, prefix included",
+            )  # fmt: skip
     if pool.min_nodes and pool.capacity == "spot":
         yield Finding(
             "spot machines may be taken away, so min_nodes is not promised",
