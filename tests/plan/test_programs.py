@@ -56,8 +56,9 @@ def test_the_cause_of_an_exception_is_cut_to_the_users_lines_too(planned: Plan) 
 def test_a_syntax_error_names_its_line(planned: Plan) -> None:
     with pytest.raises(plan.ProgramError) as raised:
         planned("import pulumi\nfor\n")
-    assert "line 2" in str(raised.value)
+    assert '__main__.py", line 2' in str(raised.value)
     assert "SyntaxError" in str(raised.value)
+    assert "recorder" not in str(raised.value)
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ def test_the_tree_shows_each_models_parts_with_their_facts(models_dev: plan.Grap
     assert "├── Model fraud" in shown
     assert "Deployment fraud  2 replicas · triton:26.01 · GPU 1, CPU 3, memory 8Gi" in shown
     assert "ConfigMap fraud-config  config.pbtxt (2 lines)" in shown
-    assert "VirtualService fraud  for fraud · 100 % to fraud" in shown
+    assert "VirtualService fraud  for fraud · all to fraud" in shown
     assert "Service fraud-service-…  80→8000 http" in shown
     assert "Namespace serving  protected" in shown
     assert "kubernetes provider cluster  context dev · namespace serving" in shown
@@ -185,7 +185,7 @@ def resource(type_: str, **inputs: Any) -> plan.Resource:
                     ],
                 },
             ),
-            ["for m", "90 % to v3, 10 % to v4", "mirrors v5 5 %"],
+            ["for m", "90 % to v3, 10 % to v4", "mirrored to v5 5 %"],
         ),
         (
             resource(

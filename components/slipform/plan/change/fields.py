@@ -75,7 +75,8 @@ def compare(before: Value, after: Value, path: Path = ()) -> Iterator[Field]:
 
 
 def _same(before: Any, after: Any) -> bool:
-    return type(before) is type(after) and bool(before == after)
+    """Whether two leaves are one value; `True == 1` in Python, so containers are always looked into."""
+    return type(before) is type(after) and not isinstance(before, (Mapping, list)) and bool(before == after)
 
 
 # -- lists ---------------------------------------------------------------------------------------
@@ -108,8 +109,12 @@ def _lists(before: list[Any], after: list[Any], path: Path) -> Iterator[Field]:
         yield from _keyed_lists(*keyed, path)
     elif all(isinstance(item, (Mapping, list)) for item in (*before, *after)):
         yield from _positional_lists(before, after, path)
-    else:
+    elif len(before) != len(after) or any(_differ(*pair, path) for pair in zip(before, after, strict=True)):
         yield Field(path, before, after)
+
+
+def _differ(before: Any, after: Any, path: Path) -> bool:
+    return next(compare(before, after, path), None) is not None
 
 
 def _keyed(name: str, before: list[Any], after: list[Any]) -> tuple[dict[str, Any], dict[str, Any]] | None:

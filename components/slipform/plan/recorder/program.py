@@ -110,7 +110,8 @@ def users_traceback(error: BaseException) -> str:
             continue
         seen.add(id(each))
         kept = [frame for frame in each.stack if not _is_machinery(frame.filename)]
-        each.stack = traceback.StackSummary.from_list(kept or each.stack)
+        says_where_itself = issubclass(each.exc_type or Exception, SyntaxError)
+        each.stack = traceback.StackSummary.from_list(kept if kept or says_where_itself else each.stack)
         todo += [each.__cause__, each.__context__]
     return "".join(formatted.format())
 

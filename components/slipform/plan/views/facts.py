@@ -118,13 +118,16 @@ def _rollout(inputs: Any) -> list[str]:
 
 
 def _service(inputs: Any) -> list[str]:
-    ports = []
-    for port in _list(inputs, "spec.ports"):
-        target = _at(port, "targetPort")
-        arrow = f"→{target}" if target not in (None, _at(port, "port")) else ""
-        ports.append(f"{_at(port, 'port')}{arrow} {_at(port, 'name') or ''}".strip())
+    kind = _at(inputs, "spec.type")
     headless = "headless" if _at(inputs, "spec.clusterIP") == "None" else ""
-    return [_at(inputs, "spec.type") or "", headless, ", ".join(ports)]
+    ports = ", ".join(_port(port) for port in _list(inputs, "spec.ports"))
+    return [str(kind) if kind not in (None, "ClusterIP") else "", headless, ports]
+
+
+def _port(port: Any) -> str:
+    number, target, name = _at(port, "port"), _at(port, "targetPort"), _at(port, "name")
+    arrow = f"→{target}" if target not in (None, number, name) else ""
+    return f"{number}{arrow} {name or ''}".strip()
 
 
 def _config(inputs: Any) -> list[str]:
@@ -169,19 +172,24 @@ def _scaled_object(inputs: Any) -> list[str]:
 
 
 def _routes(inputs: Any) -> list[str]:
-    phrases = ["for " + ", ".join(map(str, _list(inputs, "spec.hosts")))]
+    """Where traffic goes, said once however many matches lead there."""
+    hosts = ", ".join(map(str, _list(inputs, "spec.hosts")))
+    phrases = []
     for route in _list(inputs, "spec.http"):
-        shares = [
-            f"{_at(each, 'weight')} % to {_at(each, 'destination.subset') or _at(each, 'destination.host')}"
-            for each in _list(route, "route")
-            if _at(each, "weight") is not None
-        ]
-        matched = "matching " if _list(route, "match") else ""
         mirror = _at(route, "mirror.subset") or _at(route, "mirror.host")
         percent = _at(route, "mirrorPercentage.value")
-        phrases.append(f"{matched}{', '.join(shares)}" if shares else "")
-        phrases.append(_if(mirror, "mirrors {}") + _if(percent if mirror else None, " {} %"))
-    return phrases
+        phrases.append(_shares(_list(route, "route")))
+        phrases.append(_if(mirror, "mirrored to {}") + _if(percent if mirror else None, " {} %"))
+    return [_if(hosts, "for {}"), *dict.fromkeys(phrases)]
+
+
+def _shares(destinations: list[Any]) -> str:
+    named = [
+        (_at(each, "weight"), _at(each, "destination.subset") or _at(each, "destination.host")) for each in destinations
+    ]
+    if len(named) == 1:
+        return f"all to {named[0][1]}"
+    return ", ".join(f"{weight} % to {name}" for weight, name in named)
 
 
 def _subsets(inputs: Any) -> list[str]:

@@ -9,7 +9,7 @@ import jinja2
 from ..graph import Graph, Resource
 from .drawing import Drawing, draw
 from .facts import facts, title
-from .summary import counts
+from .summary import counts, leaves
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,9 @@ def to_html(graph: Graph) -> str:
     shared = [top for top in tops if top.custom]
     if shared:
         sections.append(_section(graph, "shared", shared))
-    return environment.get_template("plan.html.j2").render(graph=graph, counts=counts(graph), sections=sections)
+    return environment.get_template("plan.html.j2").render(
+        graph=graph, counts=counts(graph), sections=sections, outputs=tuple(leaves(graph.outputs))
+    )
 
 
 def _section(graph: Graph, heading: str, resources: list[Resource]) -> _Section:

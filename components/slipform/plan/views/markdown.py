@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from ..graph import Graph, Resource
 from .facts import facts, title
-from .summary import counts
+from .summary import counts, leaves
 
 # GitHub refuses a comment of more than 65,536 characters.
 LIMIT = 60_000
@@ -55,7 +55,7 @@ def _fold(summary: str, resources: Iterable[Resource]) -> str:
 
 
 def _outputs(graph: Graph) -> str:
-    rows = [f"| {code(name)} | {code(str(value))} |" for name, value in graph.outputs.items()]
+    rows = [f"| {code(name)} | {code(str(value))} |" for name, value in leaves(graph.outputs)]
     return "| output | value |\n| --- | --- |\n" + "\n".join(rows)
 
 

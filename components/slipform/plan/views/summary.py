@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+
 from ..graph import Graph
 from ..kubernetes import is_object
+from ..values import Value
 
 
 def counts(graph: Graph) -> str:
     """`2 models, 18 resources: 12 Kubernetes objects, 3 of aws, 5 components`."""
     components = [resource for resource in graph.resources if not resource.custom]
-    top = [resource for resource in graph.children(None) if not resource.custom]
     objects = [resource for resource in graph.resources if is_object(resource)]
     others: dict[str, int] = {}
     for resource in graph.resources:
@@ -22,9 +24,8 @@ def counts(graph: Graph) -> str:
         _count(len(components), "component"),
         _count(sum(resource.is_provider for resource in graph.resources), "provider"),
     ]
-    kinds = {resource.kind for resource in top}
-    noun = {"ModelService": "model"}.get(next(iter(kinds)), "component") if len(kinds) == 1 else "component"
-    heading = f"{_count(len(top), noun)}, " if top and noun == "model" else ""
+    models = sum(resource.kind == "ModelService" for resource in graph.children(None))
+    heading = f"{_count(models, 'model')}, " if models else ""
     total = f"{heading}{_count(len(graph.resources), 'resource') or '0 resources'}"
     return ": ".join(part for part in (total, ", ".join(part for part in parts if part)) if part)
 
@@ -33,3 +34,13 @@ def _count(number: int, noun: str) -> str:
     if not number:
         return ""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def leaves(outputs: Mapping[str, Value], above: str = "") -> Iterator[tuple[str, Value]]:
+    """Nested outputs as dotted names with their values: `iris.endpoints.rest`."""
+    for name, value in outputs.items():
+        path = f"{above}{name}"
+        if isinstance(value, Mapping) and value:
+            yield from leaves(value, f"{path}.")
+        else:
+            yield path, value
