@@ -174,7 +174,30 @@ def test_a_mesh_knows_a_shadow_by_its_workload() -> None:
 def test_a_rollouts_replicas_are_counted_by_argo() -> None:
     rollout = (ScaleTarget("resnet50", "Rollout"),)
     expr = alerts(groups_of(model_spec(rollout=CANARY), workloads=rollout))["SlipformNoReadyReplica"].expr
-    assert expr == 'sum(rollout_info_replicas_available{namespace="models",name=~"resnet50"}) < 1'
+    assert expr == 'max(rollout_info_replicas_available{namespace="models",name="resnet50"}) < 1'
+
+
+def blue_green(active: int) -> dict[str, Any]:
+    return {"strategy": "blue-green", "candidate": {"version": 4}, "active": active}
+
+
+@pytest.mark.parametrize(
+    ("rollout", "watched"),
+    [
+        (None, ["resnet50", "resnet50-candidate"]),
+        ({"strategy": "canary", "candidate": {"version": 4}, "weight": 10}, ["resnet50", "resnet50-candidate"]),
+        ({"strategy": "canary", "candidate": {"version": 4}, "weight": 0}, ["resnet50"]),
+        (SHADOW, ["resnet50"]),
+        (blue_green(active=3), ["resnet50"]),
+        (blue_green(active=4), ["resnet50-candidate"]),
+    ],
+)
+def test_a_page_for_want_of_replicas_is_about_those_that_users_call(
+    rollout: dict[str, Any] | None, watched: list[str]
+) -> None:
+    groups = groups_of(model_spec(rollout=rollout), workloads=BOTH)
+    found = [alert for group in groups for alert in group.alerts if alert.name == "SlipformNoReadyReplica"]
+    assert [alert.labels["workload"] for alert in found] == watched
 
 
 def test_pods_of_a_server_whose_name_begins_alike_are_not_its_own() -> None:

@@ -38,14 +38,14 @@ def scaled_object(
 
     def trigger(wish: Target) -> dict[str, Any]:
         if wish.metric in RESOURCES:
-            return {"type": wish.metric, "metricType": "Utilization", "metadata": {"value": f"{wish.value:g}"}}
+            return {"type": wish.metric, "metricType": "Utilization", "metadata": {"value": f"{wish.value:.0f}"}}
         return {
             "type": "prometheus",
             "metricType": "Value" if wish.metric == "p95_latency" else "AverageValue",
             "metadata": {
                 "serverAddress": prometheus.address,
                 "query": _query(wish, metrics, namespace, target["name"], track, prometheus.scrape_interval),
-                "threshold": f"{wish.value:g}",
+                "threshold": f"{wish.value:.12g}",
                 "activationThreshold": "0",
                 # By default an empty answer counts as 0, so that a lost Prometheus would look like an idle model.
                 "ignoreNullValues": "false",

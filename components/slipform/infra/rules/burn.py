@@ -33,6 +33,7 @@ def _alert(subject: Subject, objective: Objective, burn: BurnRate) -> Alert:
     threshold = f"{objective.threshold(burn):.12g}"
     long, short = (bad_share(subject, objective, window) for window in (burn.long, burn.short))
     model, allowed = subject.spec.name, f"{objective.budget * 100:.4g}%"
+    pace = "faster than" if burn.factor == 1 else f"over {burn.factor:g} times as fast as"
     if objective.bound is None:
         bad, remedy = (
             "failed",
@@ -57,7 +58,7 @@ def _alert(subject: Subject, objective: Objective, burn: BurnRate) -> Alert:
             "long_window": str(burn.long),
             "short_window": str(burn.short),
         },
-        summary=f"{model} spends its budget for {objective.name} {burn.factor:g} times as fast as it may",
+        summary=f"{model} spends its budget for {objective.name} {pace} it may",
         description=(
             f"VALUE of the requests to {model} {bad} within {burn.long}, and still within {burn.short}; "
             f"{allowed} may within {objective.window}."

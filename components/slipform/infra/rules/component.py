@@ -27,7 +27,7 @@ class ServiceLevelRulesArgs:
     metrics: Metrics
     """What the engine measures in this stack."""
     workloads: tuple[ScaleTarget, ...]
-    """The Deployments or Rollouts that serve the models; the first one's answers are what users get."""
+    """The Deployments or Rollouts that serve the models, stable first, then the candidate."""
     hpas: tuple[str, ...] = ()
     """Names of their HorizontalPodAutoscalers (``Autoscaler.hpa_name``)."""
     metrics_path: str = "/metrics"

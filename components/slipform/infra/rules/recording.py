@@ -28,7 +28,7 @@ class Subject:
     metrics: Metrics
     namespace: str
     workloads: tuple[str, ...]
-    """The Deployments or Rollouts that serve it, users' first."""
+    """The Deployments or Rollouts that serve it, stable first, then the candidate."""
     scrape_interval: int
 
     @property

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ...spec.modelspec import ModelSpec
+from ...spec.rollout import BlueGreen, Canary, Candidate, Shadow
 from ...spec.stack import StackConfig
 from ...spec.units import Duration
 from ..scaling import ScaleTarget
@@ -30,6 +31,19 @@ class Server:
     @property
     def namespace(self) -> str:
         return self.stack.cluster.namespace
+
+    @property
+    def answering(self) -> tuple[ScaleTarget, ...]:
+        """The workloads that users' requests go to: not a shadow's, nor the idle one of a pair."""
+        rollout = self.spec.rollout
+        match rollout:
+            case Shadow():
+                return self.workloads[:1]
+            case BlueGreen(candidate=Candidate(version=version)):
+                return self.workloads[1:] if rollout.active == version else self.workloads[:1]
+            case Canary(weight=0):
+                return self.workloads[:1]
+        return self.workloads
 
     @property
     def labels(self) -> dict[str, str]:
@@ -58,7 +72,8 @@ def server_alerts(server: Server) -> tuple[Checked, ...]:
 def _server_alerts(server: Server) -> Iterator[Checked]:
     yield _metrics_lost(server)
     if server.spec.scaling.min_replicas > 0:
-        yield _no_ready_replica(server)
+        for workload in server.answering:
+            yield _no_ready_replica(server, workload)
     for hpa in server.hpas:
         if server.spec.scaling.min_replicas < server.spec.scaling.max_replicas:
             yield _at_maximum(server, hpa)
@@ -83,55 +98,48 @@ def _metrics_lost(server: Server) -> Checked:
     return two_cases(alert, 1, {pod: steady(0, lasting)}, {pod: steady(1, lasting)}, lasting)
 
 
-def _no_ready_replica(server: Server) -> Checked:
-    lasting = Duration.parse("20m")
-    ready, created = _ready(server)
-    expr = f"sum({ready}) < 1"
+def _no_ready_replica(server: Server, workload: ScaleTarget) -> Checked:
+    lasting, found = Duration.parse("20m"), {"namespace": server.namespace}
+    if workload.kind == "Rollout":
+        ready, created = series("rollout_info_replicas_available", {**found, "name": workload.name}), None
+    else:
+        ready, created = (
+            series(f"kube_deployment_{what}", {**found, "deployment": workload.name})
+            for what in ("status_replicas_ready", "created")
+        )
+    expr = f"max({ready}) < 1"
     if created:
-        # A server that was just made may still load its models.
+        # One that was just made may still load its models.
         patience = server.spec.serving.startup_timeout.whole_seconds()
-        expr += f" and on () time() - min({created}) > {patience}"
+        expr += f" and time() - max({created}) > {patience}"
+        lasting = Duration(lasting.microseconds + server.spec.serving.startup_timeout.microseconds)
     alert = Alert(
         name="SlipformNoReadyReplica",
         expr=expr,
         hold=Duration.parse("2m"),
         severity="page",
-        labels=server.labels,
-        summary=f"{server.name}: no replica is ready",
-        description=f"No replica of {server.name} is ready: every request fails.",
+        labels={**server.labels, "workload": workload.name},
+        summary=f"{workload.name}: no replica is ready",
+        description=f"No replica of {workload.name} is ready: requests to it fail.",
         remedy=(
             f"`kubectl -n {server.namespace} describe pods -l app.kubernetes.io/name={server.name}`: Pending lacks "
             "nodes, Init lacks the model's files, CrashLoopBackOff says why in its log."
         ),
     )
-    since = {_one_of(created, server): steady(0, lasting)} if created else {}
-    return two_cases(
-        alert,
-        0,
-        {_one_of(ready, server): steady(0, lasting), **since},
-        {_one_of(ready, server): steady(1, lasting), **since},
-        Duration.parse("15m"),
-    )
-
-
-def _ready(server: Server) -> tuple[str, str | None]:
-    """Selectors of the number of ready replicas, and of when they were made, where somebody tells."""
-    names = "|".join(workload.name for workload in server.workloads)
-    if server.workloads[0].kind == "Rollout":
-        return f'rollout_info_replicas_available{{namespace="{server.namespace}",name=~"{names}"}}', None
-    found = f'{{namespace="{server.namespace}",deployment=~"{names}"}}'
-    return f"kube_deployment_status_replicas_ready{found}", f"kube_deployment_created{found}"
+    made = {created: steady(0, lasting)} if created else {}
+    return two_cases(alert, 0, {ready: steady(0, lasting), **made}, {ready: steady(1, lasting), **made}, lasting)
 
 
 def _at_maximum(server: Server, hpa: str) -> Checked:
     lasting = Duration.parse("20m")
     found = {"namespace": server.namespace, "horizontalpodautoscaler": hpa}
     current = series("kube_horizontalpodautoscaler_status_current_replicas", found)
-    most = series("kube_horizontalpodautoscaler_spec_max_replicas", found)
+    least, most = (series(f"kube_horizontalpodautoscaler_spec_{end}_replicas", found) for end in ("min", "max"))
     highest = server.spec.scaling.max_replicas
     alert = Alert(
         name="SlipformReplicasAtMaximum",
-        expr=f"max({current}) >= max({most})",
+        # The idle version of a pair keeps a fixed number, which is no sign of load.
+        expr=f"max({current}) >= max({most}) and max({most}) > max({least})",
         hold=Duration.parse("15m"),
         severity="ticket",
         labels={**server.labels, "horizontalpodautoscaler": hpa},
@@ -139,12 +147,12 @@ def _at_maximum(server: Server, hpa: str) -> Checked:
         description=f"{hpa} has had VALUE replicas for 15 minutes, the most that scaling.max_replicas allows.",
         remedy="Raise scaling.max_replicas, and nodes.max_nodes with it, if the load is meant to be so high.",
     )
-    most_of_them = {most: steady(highest, lasting)}
+    bounds = {least: steady(server.spec.scaling.min_replicas, lasting), most: steady(highest, lasting)}
     return two_cases(
         alert,
         highest,
-        {current: steady(highest, lasting), **most_of_them},
-        {current: steady(highest - 1, lasting), **most_of_them},
+        {current: steady(highest, lasting), **bounds},
+        {current: steady(highest - 1, lasting), **bounds},
         lasting,
     )
 
@@ -168,9 +176,3 @@ def _autoscaler_blind(server: Server, hpa: str) -> Checked:
         ),
     )
     return two_cases(alert, 1, {failing: steady(1, lasting)}, {failing: steady(0, lasting)}, lasting)
-
-
-def _one_of(selector: str, server: Server) -> str:
-    """A series that a selector over all workloads finds: the first one's."""
-    names = "|".join(workload.name for workload in server.workloads)
-    return selector.replace(f'=~"{names}"', f'="{server.workloads[0].name}"')
