@@ -107,6 +107,12 @@ def test_a_minimum_of_spot_machines_is_doubted() -> None:
     assert (finding.severity, finding.path) == ("warning", ("min_nodes",))
 
 
+def test_a_machine_that_nothing_is_known_of_is_doubted_until_its_image_says_it() -> None:
+    (finding,) = found(pool(instance_types=["p6e-gb200.36xlarge"]))
+    assert (finding.severity, finding.path) == ("warning", ("instance_types", 0))
+    assert found(pool(instance_types=["p6e-gb200.36xlarge"], ami_type="AL2023_ARM_64_NVIDIA")) == []
+
+
 def test_without_a_stack_only_the_pool_itself_is_judged() -> None:
     assert list(problems(pool(ami_type="AL2023_x86_64_NVIDIA"), None)) == []
     assert len(list(problems(pool(instance_types=["g6.xlrage"]), None))) == 1

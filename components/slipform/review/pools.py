@@ -74,6 +74,14 @@ def _names(pool: NodePool) -> Iterator[Finding]:
                 given=name,
                 remedy=did_you_mean(name, instances.names(), "`aws ec2 describe-instance-types` lists them"),
             )
+        elif instances.capacity(name) is None and pool.ami_type is None and pool.provisioner != "existing":
+            yield Finding(
+                f"what {name} has is not known here: whether a model fits it is not checked",
+                path=("instance_types", index),
+                severity="warning",
+                given=name,
+                remedy="write its ami_type, which says its architecture and whether it has a GPU",
+            )
 
 
 def _one_kind(known: tuple[Instance, ...]) -> Iterator[Finding]:
