@@ -17,7 +17,6 @@ from ..spec.rollout import Analysis, BlueGreen, Canary
 from ..spec.stack import StackConfig
 from ..spec.units import Duration
 from . import analysis, destinations, routes
-from .autoscaler import ScaleTarget
 from .platform import CANDIDATE, STABLE, Platform, selector
 
 ARGO = "argoproj.io/v1alpha1"
@@ -45,7 +44,7 @@ class ProgressiveRollout(pulumi.ComponentResource):
     AnalysisTemplate by which each new version is judged.
 
     The Deployment declares ``replicas: 0``: the Rollout runs the pods, as many as the autoscaler says that points at
-    it (``scale_target``). A canary's weights are moved in the VirtualServices that TrafficRoute makes for it, so this
+    it. A canary's weights are moved in the VirtualServices that TrafficRoute makes for it, so this
     comes after TrafficRoute (``depends_on``). Blue-green needs no mesh: it switches the selector of the server's
     Service, which therefore ignores changes of ``spec.selector``, and has a preview Service of its own.
 
@@ -78,10 +77,6 @@ class ProgressiveRollout(pulumi.ComponentResource):
         if isinstance(rollout, Canary | BlueGreen) and rollout.analysis is not None:
             return rollout.analysis
         raise ValueError(f"{self._spec.name} has no progressive rollout")
-
-    @property
-    def scale_target(self) -> ScaleTarget:
-        return ScaleTarget(self._args.server.name, "Rollout")
 
     def _create_analysis_template(self) -> CustomResource:
         server, prometheus = self._args.server, self._args.platform.stack.prometheus
