@@ -26,6 +26,7 @@ def main() -> int:
                 predict(port, which, measurements)
         finally:
             server.terminate()
+            print(f"\n# stopped\n{server.stdout.read() if server.stdout else ''}", end="")
     print("\nNext: open model_specs/iris.yaml, change a value, and plan again.")
     return 0
 

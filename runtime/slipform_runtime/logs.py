@@ -1,5 +1,6 @@
 """Logs: one JSON object a line on standard output, so that every collector reads them without a parser."""
 
+import contextlib
 import sys
 from datetime import UTC, datetime
 from enum import IntEnum
@@ -46,8 +47,10 @@ class Log:
         now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         line = {"time": now, "level": level.name.lower(), "event": event, **fields}
         stream = self.stream or sys.stdout
-        stream.write(msgspec.json.encode(line, enc_hook=str).decode() + "\n")
-        stream.flush()
+        # Whoever read our output may be gone, or the disk under it full: a server does not end for that.
+        with contextlib.suppress(OSError, ValueError):
+            stream.write(msgspec.json.encode(line, enc_hook=str).decode() + "\n")
+            stream.flush()
 
 
 log = Log()
