@@ -80,8 +80,10 @@ def _utilization() -> str:
     that sum is, by Little's law, the number of requests that are being executed; over the requests in a batch it is the
     number of instances that execute; over the instances that there are, the share.
 
-    It leaves out executions that failed, whose times Triton does not count, and what instances spend loading and
-    warming up. Requests that were answered from the cache are no part of any batch and are taken off.
+    It is exact where a batch takes as long as any other; where larger batches take longer, it is a little too high, for
+    they weigh by their requests. It leaves out executions that failed, whose times Triton does not count, and what
+    instances spend loading and warming up. Requests that were answered from the cache are no part of any batch and are
+    taken off.
     """
     each = "pod, model, version, @by"
 

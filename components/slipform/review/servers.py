@@ -63,6 +63,7 @@ def _steps(specs: Sequence[ModelSpec]) -> Iterator[Finding]:
                     remedy=near,
                 )
                 continue
+            yield from _batches_fit(spec, other)
             for side, wired, tensors in (
                 ("input", step.inputs, other.model.inputs),
                 ("output", step.outputs, other.model.outputs),
@@ -75,6 +76,19 @@ def _steps(specs: Sequence[ModelSpec]) -> Iterator[Finding]:
                         allowed=", ".join(names),
                         remedy=did_you_mean(unknown, names),
                     )
+
+
+def _batches_fit(ensemble: ModelSpec, step: ModelSpec) -> Iterator[Finding]:
+    """What an ensemble takes at once, each of its steps has to take; Triton refuses to start otherwise."""
+    whole, part = (one.serving.batching.max_batch_size for one in (ensemble, step))
+    if whole > part:
+        yield Finding(
+            f"{ensemble.name} takes batches of {whole}, its step {step.name} of {part}",
+            path=("serving", "batching", "max_batch_size"),
+            given=str(whole),
+            allowed=f"at most {part}",
+            remedy=f"write max_batch_size: {part} in {ensemble.name}, or raise it in {step.name}",
+        )
 
 
 def _at(spec: ModelSpec, path: tuple[str, ...]) -> object:
