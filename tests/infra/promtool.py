@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+import yaml
 
 PROMTOOL = shutil.which("promtool")
 needs_promtool = pytest.mark.skipif(
@@ -23,3 +25,25 @@ def promtool(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
 def assert_passes(*arguments: str, cwd: Path) -> None:
     done = promtool(*arguments, cwd=cwd)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def assert_values(
+    series: Mapping[str, str], values: Mapping[tuple[str, str], float | None], cwd: Path, *, rule_files: list[str]
+) -> None:
+    """From (expression, time) to its one value, None for no data; a series has a sample each half minute."""
+    expected = [
+        {
+            "expr": expr,
+            "eval_time": at,
+            "exp_samples": [] if value is None else [{"labels": "{}", "value": value}],
+        }
+        for (expr, at), value in values.items()
+    ]
+    test = {
+        "interval": "30s",
+        "input_series": [{"series": name, "values": text} for name, text in series.items()],
+        "promql_expr_test": expected,
+    }
+    content = {"rule_files": rule_files, "evaluation_interval": "30s", "tests": [test]}
+    (cwd / "values.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
+    assert_passes("test", "rules", "values.yaml", cwd=cwd)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from slipform.spec.modelspec import ModelSpec
 
 from ..builders import model_spec, stack_config
 from .measured import toy_metrics
-from .promtool import assert_passes, needs_promtool, promtool
+from .promtool import assert_passes, assert_values, needs_promtool, promtool
 
 pytestmark = needs_promtool
 
@@ -123,23 +124,19 @@ def firing(window: str) -> str:
     return f'count(ALERTS{{{alert},long_window="{window}"}}) or vector(0)'
 
 
-def assert_values(
-    spec: ModelSpec, series: dict[str, str], values: dict[tuple[str, str], float], folder: Path, *, metrics: Metrics
+def assert_recorded(
+    spec: ModelSpec,
+    series: Mapping[str, str],
+    values: Mapping[tuple[str, str], float | None],
+    folder: Path,
+    *,
+    metrics: Metrics | None = None,
 ) -> None:
-    """From (expression, time) to its one value, with samples each half minute."""
+    """What the rules of a server with two tracks make of its series."""
     server = Server("resnet50", (spec,), (STABLE, CANDIDATE), (), stack_config())
-    (folder / "rules.yaml").write_text(rule_file(rule_groups(server, metrics)), encoding="utf-8")
-    test = {
-        "interval": "30s",
-        "input_series": [{"series": name, "values": text} for name, text in series.items()],
-        "promql_expr_test": [
-            {"expr": expr, "eval_time": at, "exp_samples": [{"labels": "{}", "value": value}]}
-            for (expr, at), value in values.items()
-        ],
-    }
-    content = {"rule_files": ["rules.yaml"], "evaluation_interval": "30s", "tests": [test]}
-    (folder / "tests.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
-    assert_passes("test", "rules", "tests.yaml", cwd=folder)
+    groups = rule_groups(server, metrics or fastapi_metrics.metrics())
+    (folder / "rules.yaml").write_text(rule_file(groups), encoding="utf-8")
+    assert_values(series, values, folder, rule_files=["rules.yaml"])
 
 
 def test_an_outage_pages_within_minutes_and_the_page_ends_soon_after_it(tmp_path: Path) -> None:
@@ -155,7 +152,7 @@ def test_an_outage_pages_within_minutes_and_the_page_ends_soon_after_it(tmp_path
         (firing("6h"), "2h11m"): 1.0,  # its short window is half an hour
         (firing("6h"), "2h36m"): 0.0,
     }
-    assert_values(model_spec(slo={"availability": 99.9}), series, values, tmp_path, metrics=fastapi_metrics.metrics())
+    assert_recorded(model_spec(slo={"availability": 99.9}), series, values, tmp_path)
 
 
 def test_a_burst_that_the_long_window_forgives_does_not_page(tmp_path: Path) -> None:
@@ -167,15 +164,15 @@ def test_a_burst_that_the_long_window_forgives_does_not_page(tmp_path: Path) -> 
     }
     short = 'sum(slipform:errors:ratio_rate5m{model="resnet50"} > bool 0.0144)'
     values = {(short, "2h20m"): 1.0, (firing("1h"), "2h20m"): 0.0}
-    assert_values(model_spec(slo={"availability": 99.9}), series, values, tmp_path, metrics=fastapi_metrics.metrics())
+    assert_recorded(model_spec(slo={"availability": 99.9}), series, values, tmp_path)
 
 
 def test_without_requests_there_is_no_share_and_without_failures_it_is_0(tmp_path: Path) -> None:
     ratio = 'slipform:errors:ratio_rate5m{model="resnet50"}'
     counted = {(f"count({ratio}) or vector(0)", "30m"): 0.0, (firing("1h"), "30m"): 0.0}
-    spec, metrics = model_spec(slo={"availability": 99.9}), fastapi_metrics.metrics()
-    assert_values(spec, {RUNTIME: "7+0x100"}, counted, tmp_path, metrics=metrics)
-    assert_values(spec, {RUNTIME: "0+300x100"}, {(f"sum({ratio})", "30m"): 0.0}, tmp_path, metrics=metrics)
+    spec = model_spec(slo={"availability": 99.9})
+    assert_recorded(spec, {RUNTIME: "7+0x100"}, counted, tmp_path)
+    assert_recorded(spec, {RUNTIME: "0+300x100"}, {(f"sum({ratio})", "30m"): 0.0}, tmp_path)
 
 
 @pytest.mark.parametrize(("rollout", "fires"), [(SHADOW, 0.0), (None, 1.0)], ids=["shadow", "users"])
@@ -183,13 +180,13 @@ def test_a_shadow_that_fails_pages_nobody(rollout: dict[str, Any] | None, fires:
     candidate = FAILED.replace('pod="a"', 'pod="b"').replace('"stable"', '"candidate"')
     spec = model_spec(slo={"availability": 99.9}, rollout=rollout)
     series = {RUNTIME: "0+300x100", candidate: "0+300x100"}
-    assert_values(spec, series, {(firing("1h"), "30m"): fires}, tmp_path, metrics=fastapi_metrics.metrics())
+    assert_recorded(spec, series, {(firing("1h"), "30m"): fires}, tmp_path)
 
 
 def test_another_models_failures_are_not_this_ones(tmp_path: Path) -> None:
     series = {RUNTIME: "0+300x100", FAILED.replace("resnet50", "other"): "0+300x100"}
     spec = model_spec(slo={"availability": 99.9})
-    assert_values(spec, series, {(firing("1h"), "30m"): 0.0}, tmp_path, metrics=fastapi_metrics.metrics())
+    assert_recorded(spec, series, {(firing("1h"), "30m"): 0.0}, tmp_path)
 
 
 @pytest.mark.parametrize("le", ["100", "100.0"])
@@ -203,7 +200,7 @@ def test_a_bucket_is_found_as_each_prometheus_spells_it(le: str, tmp_path: Path)
     }
     spec = model_spec(slo={"latency": {"p95": "100ms"}})
     values = {('sum(round(slipform:slow:ratio_rate1h{objective="p95"}, 0.001))', "30m"): 0.2}
-    assert_values(spec, series, values, tmp_path, metrics=fastapi_metrics.metrics())
+    assert_recorded(spec, series, values, tmp_path)
 
 
 def test_tritons_failures_count_without_those_that_clients_gave_up(tmp_path: Path) -> None:
@@ -215,4 +212,4 @@ def test_tritons_failures_count_without_those_that_clients_gave_up(tmp_path: Pat
     }
     spec, metrics = model_spec(slo={"availability": 99.9}), triton_metrics.metrics(stack_config())
     values = {("sum(round(slipform:errors:ratio_rate5m, 0.001))", "30m"): 0.05}
-    assert_values(spec, series, values, tmp_path, metrics=metrics)
+    assert_recorded(spec, series, values, tmp_path, metrics=metrics)
