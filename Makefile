@@ -37,6 +37,7 @@ lint: $(READY)
 	$(BIN)/slipform validate
 	$(BIN)/python tools/instance_types.py --check
 	$(BIN)/python model_specs/train/iris.py --check
+	$(BIN)/python tools/reference.py --check
 
 format: $(READY)
 	$(BIN)/ruff check --fix .
@@ -44,6 +45,7 @@ format: $(READY)
 
 schema: $(READY)
 	$(BIN)/slipform schema
+	$(BIN)/python tools/reference.py
 
 tools: $(READY)
 	$(BIN)/python -m tests.cluster.tools
