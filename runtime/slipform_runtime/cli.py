@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import os
 import signal
 import sys
 from math import inf
@@ -136,19 +137,23 @@ def _serve(arguments: argparse.Namespace) -> int:
         settings=settings,
     )
 
-    async def serve() -> None:
+    async def serve() -> int:
         server = Server(options)
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, server.stop)
-        await server.run()
+        return await server.run()
 
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(serve())
+            abandoned = runner.run(serve())
     except HandlerError as error:
         return _bad_input(f"--config: handler {error}")
     except OSError as error:  # a port that is taken
         return _bad_input(error.strerror or str(error))
+    if abandoned:
+        # The interpreter would take the models from under the threads that still execute them, and crash.
+        sys.stdout.flush()
+        os._exit(EXIT_OK)
     return EXIT_OK
 
 

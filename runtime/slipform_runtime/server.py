@@ -56,8 +56,8 @@ class Server:
         self._connections: list[Connections | GrpcConnections] = []
         self.ports: dict[str, int] = {}
 
-    async def run(self) -> None:
-        """Serve until `stop`, then drain and return."""
+    async def run(self) -> int:
+        """Serve until `stop`, then drain; the number of requests that were still executing at the end."""
         log.level = Level[self._settings.log_level.upper()]
         self._loop = asyncio.get_running_loop()
         self._assemble()
@@ -73,8 +73,9 @@ class Server:
             task.cancel()
         for handler in self._handlers.values():
             handler.close()
-        await self.repository.close()
-        log.info("server_stopped")
+        abandoned = await self.repository.close()
+        log.info("server_stopped", abandoned=abandoned)
+        return abandoned
 
     def stop(self) -> None:
         """Begin to end; asking again changes nothing."""

@@ -1,5 +1,6 @@
 """The `--config` file: JSON, strictly checked. Every field is documented beneath it."""
 
+import re
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any
@@ -121,10 +122,7 @@ def _with_suggestion(message: str, text: bytes) -> str:
 def _fields_at(path: str) -> list[str]:
     """The fields of the section that a message's path, e.g. `.drain` or `.models[...]`, names."""
     section: Any = Settings
-    for part in path.split("."):
-        name = part.split("[")[0]
-        if name == "models":
-            section = ModelSettings
-        elif name:
-            section = {field.name: field.type for field in msgspec.structs.fields(section)}[name]
+    for name in re.findall(r"\.([a-z_]+)", path):
+        kind = {field.name: field.type for field in msgspec.structs.fields(section)}[name]
+        section = ModelSettings if name == "models" else kind
     return [field.name for field in msgspec.structs.fields(section)]

@@ -1,5 +1,6 @@
 """The process: what it prints, and how it ends."""
 
+import http.client
 import json
 import os
 import signal
@@ -12,6 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from runtime_testing.models import put, slow
 
@@ -86,11 +89,19 @@ def test_sigterm_finishes_what_was_accepted_and_ends_with_0(repository: Path) ->
 def test_a_request_that_outlasts_the_drain_does_not_keep_the_process(repository: Path) -> None:
     put(repository, "slow", slow(loops=2000), "max_batch_size: 1\n")
     with process(repository, delay_seconds=0, timeout_seconds=0.2) as running:
-        threading.Thread(target=running.ask, args=("/v2/models/slow/infer", BODY), daemon=True).start()
+
+        def client() -> None:
+            with pytest.raises((OSError, http.client.HTTPException)):
+                running.ask("/v2/models/slow/infer", BODY)
+
+        waiting = threading.Thread(target=client)
+        waiting.start()
         while not _executing(running):
             pass
         running.process.send_signal(signal.SIGTERM)
+        assert running.event("server_stopped")["abandoned"] == 1
         assert running.process.wait(20) == 0
+        waiting.join()
 
 
 def test_sigkill_leaves_a_repository_that_serves_again(repository: Path) -> None:

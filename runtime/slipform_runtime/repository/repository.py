@@ -147,11 +147,13 @@ class ModelRepository:
             if model is None or found != model.on_disk:
                 await self.load(name)
 
-    async def close(self) -> None:
-        """Unload everything."""
+    async def close(self) -> int:
+        """Unload everything; how many requests were still executing when their time was up."""
+        versions = self.all_versions()
         await asyncio.gather(*(self.unload(name) for name in list(self.models)))
         await asyncio.gather(*self._background, return_exceptions=True)
         self._loader.shutdown(wait=False, cancel_futures=True)
+        return sum(version.executing for version in versions)
 
     def _is_ensemble(self, name: str) -> bool:
         try:

@@ -53,6 +53,11 @@ class ServedVersion(ABC):
         """Requests that wait."""
 
     @property
+    def executing(self) -> int:
+        """Requests that an instance has in hand."""
+        return 0
+
+    @property
     @abstractmethod
     def instance_count(self) -> int:
         """Copies that execute."""

@@ -73,6 +73,11 @@ class ModelVersion(ServedVersion):
         return self.scheduler.queued
 
     @property
+    def executing(self) -> int:
+        """Requests that an instance has in hand."""
+        return self.scheduler.executing
+
+    @property
     def instance_count(self) -> int:
         """Copies that execute."""
         return len(self.instances)
