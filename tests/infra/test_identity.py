@@ -39,12 +39,16 @@ def allows(document: dict[str, Any] | None, action: str, resource: str, **contex
         statement["Effect"] == "Allow"
         and action in statement["Action"]
         and any(fnmatchcase(resource, pattern) for pattern in statement["Resource"])
-        and all(
-            context.get(key.replace(":", "_")) is not None
-            and any(fnmatchcase(context[key.replace(":", "_")], pattern) for pattern in patterns)
-            for key, patterns in statement.get("Condition", {}).get("StringLike", {}).items()
-        )
+        and all(_holds(operator, wanted, context) for operator, wanted in statement.get("Condition", {}).items())
         for statement in (document or {}).get("Statement", [])
+    )
+
+
+def _holds(operator: str, wanted: dict[str, list[str]], context: dict[str, str]) -> bool:
+    given = {key: context.get(key.replace(":", "_")) for key in wanted}
+    return all(
+        operator == "StringLikeIfExists" if value is None else any(fnmatchcase(value, p) for p in wanted[key])
+        for key, value in given.items()
     )
 
 
@@ -68,8 +72,21 @@ class TestBucketAccess:
         assert allows(self.document, "s3:PutObject", "arn:aws:s3:::engines/prod/resnet50/k/3/model.plan")
         assert not allows(self.document, "s3:PutObject", "arn:aws:s3:::models/resnet50/3/model.onnx")
 
-    def test_nothing_may_be_deleted(self) -> None:
-        assert "Delete" not in json.dumps(self.document)
+    def test_nothing_may_be_deleted_but_the_claim_of_two_builds_that_end_together(self) -> None:
+        below = "arn:aws:s3:::engines/prod/resnet50/k"
+        assert allows(self.document, "s3:DeleteObject", f"{below}/.3.claim")
+        assert not allows(self.document, "s3:DeleteObject", f"{below}/3/model.plan")
+        assert not allows(self.document, "s3:DeleteObject", "arn:aws:s3:::models/resnet50/.3.claim")
+
+    def test_a_build_is_told_that_its_result_is_not_there_yet(self) -> None:
+        """S3 answers 404 for a missing object to whoever may list its bucket, and 403 to others."""
+        assert allows(self.document, "s3:ListBucket", "arn:aws:s3:::engines")
+        assert not allows(self.document, "s3:ListBucket", "arn:aws:s3:::engines", s3_prefix="prod/fraud/")
+
+    def test_a_server_writes_nothing(self) -> None:
+        document = iam.bucket_access(AWS, ["s3://models/resnet50"])
+        actions = {action for statement in (document or {})["Statement"] for action in statement["Action"]}
+        assert actions == {"s3:GetObject", "s3:ListBucket"}
 
     def test_a_bucket_is_listed_below_its_prefix_only(self) -> None:
         bucket = "arn:aws:s3:::models"

@@ -25,8 +25,9 @@ TIME_LIMIT = Duration.parse("2h")
 """For a machine to come, the images to be pulled and the build itself; a plan with many profiles takes the most."""
 RETRIES = 3
 """Of what may pass: a store that can't be reached. A machine that is taken away doesn't count."""
-FINAL_EXIT_CODES = (1, 2)
-"""A gate that was missed, and a manifest that is wrong: another try would end in the same way."""
+FINAL_EXIT_CODES = (1, 2, 4, 5)
+"""A gate that was missed, a manifest that is wrong, another model than the pinned one, an image that lacks something:
+another try would end in the same way. They are those of ``slipform-runtime build``."""
 
 
 @dataclass(frozen=True)

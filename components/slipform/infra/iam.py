@@ -74,17 +74,23 @@ def trust_of_pods(aws: Aws, namespace: str, service_account: str) -> dict[str, A
 
 def bucket_access(aws: Aws, reads: Iterable[str], writes: Iterable[str] = ()) -> dict[str, Any] | None:
     """What may be done below these ``s3:`` URIs; what is written may be read as well. None where none is of S3."""
-    written = _places(aws, writes)
-    read = sorted({*_places(aws, reads), *written})
-    if not read:
+    written, read = _places(aws, writes), _places(aws, reads)
+    if not (written or read):
         return None
     statements = [
-        {"Effect": "Allow", "Action": ["s3:GetObject"], "Resource": _objects(read)},
-        *(_listing(bucket, [prefix for b, prefix in read if b == bucket]) for bucket in sorted({b for b, _ in read})),
+        _statement(["s3:GetObject"], _objects(sorted({*read, *written}))),
+        *(_listing(bucket, [prefix for b, prefix in read if b == bucket]) for bucket in _buckets(read)),
     ]
-    if written:
-        actions = ["s3:PutObject", "s3:AbortMultipartUpload"]
-        statements.append({"Effect": "Allow", "Action": actions, "Resource": _objects(written)})
+    for bucket in _buckets(written):
+        prefixes = [prefix for b, prefix in written if b == bucket]
+        statements += [
+            # To read what is not there is forbidden, and not just in vain, to whoever may not list: a build looks for
+            # its result first. That look names no prefix.
+            _listing(bucket, prefixes, operator="StringLikeIfExists"),
+            _statement(["s3:PutObject", "s3:AbortMultipartUpload"], _objects((bucket, prefix) for prefix in prefixes)),
+            # Builds that end together agree by a claim on who sends, and take it away; nothing else goes.
+            _statement(["s3:DeleteObject"], [_below(bucket, prefix, "*.claim") for prefix in prefixes]),
+        ]
     return _document(statements)
 
 
@@ -109,18 +115,30 @@ def _literal(text: str) -> str:
     return re.sub(r"[*?$]", r"${\g<0>}", text)
 
 
+def _buckets(places: Iterable[tuple[str, str]]) -> list[str]:
+    return sorted({bucket for bucket, _ in places})
+
+
 def _objects(places: Iterable[tuple[str, str]]) -> list[str]:
     """A URI names a file or a folder: the object itself, and all below it."""
     return [
         arn
         for bucket, prefix in places
-        for arn in ((f"{bucket}/{prefix}", f"{bucket}/{prefix}/*") if prefix else (f"{bucket}/*",))
+        for arn in ((f"{bucket}/{prefix}",) if prefix else ()) + (_below(bucket, prefix, "*"),)
     ]
 
 
-def _listing(bucket: str, prefixes: list[str]) -> dict[str, Any]:
-    statement: dict[str, Any] = {"Effect": "Allow", "Action": ["s3:ListBucket"], "Resource": [bucket]}
+def _below(bucket: str, prefix: str, pattern: str) -> str:
+    return f"{bucket}/{prefix}/{pattern}" if prefix else f"{bucket}/{pattern}"
+
+
+def _listing(bucket: str, prefixes: list[str], operator: str = "StringLike") -> dict[str, Any]:
+    statement = _statement(["s3:ListBucket"], [bucket])
     if "" not in prefixes:
         below = [pattern for prefix in prefixes for pattern in (prefix, f"{prefix}/*")]
-        statement["Condition"] = {"StringLike": {"s3:prefix": below}}
+        statement["Condition"] = {operator: {"s3:prefix": below}}
     return statement
+
+
+def _statement(actions: list[str], resources: list[str]) -> dict[str, Any]:
+    return {"Effect": "Allow", "Action": actions, "Resource": resources}
