@@ -188,7 +188,8 @@ def _stack_document(document: Document) -> Document:
         around = places.get(("config",))
         return ({(): around} if around else {}) | {(mine[p[1]], *p[2:]): place for p, place in inside.items()}
 
-    data = {short: config[key] for key, short in mine.items()}
+    # `pulumi config set` rewrites the file with each scalar as a text: "false" is what it makes of false.
+    data = {short: _parsed(config[key]) if isinstance(config[key], str) else config[key] for key, short in mine.items()}
     return Document(document.file, data, moved(document.keys), moved(document.values))
 
 

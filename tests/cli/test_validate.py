@@ -94,6 +94,16 @@ def test_two_specs_of_one_name_are_refused(slipform: Run, project: Path) -> None
     assert "two specs are named iris" in done.stdout
 
 
+@pytest.mark.parametrize("written", ["true", '"true"', "'false'"])
+def test_a_scalar_of_the_stacks_config_may_be_as_pulumi_rewrites_it(
+    slipform: Run, project: Path, written: str
+) -> None:
+    file = project / "stacks" / "Pulumi.dev.yaml"
+    file.write_text(f"{file.read_text(encoding='utf-8')}  slipform:protected: {written}\n", encoding="utf-8")
+    done = slipform("plan", "-s", "dev")
+    assert done.returncode == 0, done.stderr
+
+
 def test_a_typo_in_the_stacks_config_is_found_with_its_place(slipform: Run, project: Path) -> None:
     file = project / "stacks" / "Pulumi.dev.yaml"
     file.write_text(file.read_text(encoding="utf-8") + "  slipform:protectd: true\n", encoding="utf-8")
