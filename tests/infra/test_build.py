@@ -9,7 +9,7 @@ import pulumi
 import pytest
 
 from slipform.engines.artifact import build_key, built_artifact
-from slipform.infra.build import EngineBuild, EngineBuildArgs
+from slipform.infra.build import FINAL_EXIT_CODES, EngineBuild, EngineBuildArgs
 from slipform.infra.placement import placement
 from slipform.infra.platform import Platform, selector
 from slipform.spec.modelspec import ModelSpec
@@ -189,6 +189,11 @@ class TestEnd:
             "action": "FailJob",
             "onExitCodes": {"containerName": "build", "operator": "In", "values": [1, 2, 4, 5]},
         }
+
+    def test_those_are_the_exit_codes_of_the_runtime(self) -> None:
+        errors = pytest.importorskip("slipform_runtime.build.errors")
+        final = (errors.GateMissed, errors.BadInput, errors.WrongDigest, errors.Missing)
+        assert tuple(error.exit_code for error in final) == FINAL_EXIT_CODES
 
     def test_a_machine_that_is_taken_away_is_no_failure(self) -> None:
         assert job(made())["spec"]["podFailurePolicy"]["rules"][1] == {
