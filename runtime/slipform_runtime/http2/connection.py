@@ -10,6 +10,7 @@ What a client can make it keep, and where that ends:
 """
 
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from slipform_runtime.http2 import headers as fields
@@ -19,6 +20,7 @@ from slipform_runtime.http2.frames import (
     DEFAULT_WINDOW,
     END_HEADERS,
     END_STREAM,
+    FRAME_HEADER,
     HEADER_BYTES,
     LARGEST_FRAME_SIZE,
     LARGEST_WINDOW,
@@ -49,7 +51,6 @@ FRAME_SIZE = DEFAULT_FRAME_SIZE
 ALLOWANCE = 2000.0  # cheap frames at once …
 ALLOWANCE_PER_SECOND = 1000.0  # … and for long
 
-_TYPES = {kind.value: kind for kind in FrameType}
 _PING_AT_DRAIN = b"draining"
 
 
@@ -106,6 +107,18 @@ class Http2Connection:
         self._draining = False
         self._refuse_after: int | None = None
         self._events: list[Event] = []
+        self._readers: dict[int, Callable[[int, int, bytes], None]] = {
+            FrameType.DATA: self._read_data,
+            FrameType.HEADERS: self._read_headers,
+            FrameType.PRIORITY: self._read_priority,
+            FrameType.RST_STREAM: self._read_rst_stream,
+            FrameType.SETTINGS: self._read_settings,
+            FrameType.PUSH_PROMISE: self._read_push_promise,
+            FrameType.PING: self._read_ping,
+            FrameType.GOAWAY: self._read_goaway,
+            FrameType.WINDOW_UPDATE: self._read_window_update,
+            FrameType.CONTINUATION: self._read_continuation,
+        }
         self._output: list[bytes] = [
             settings(
                 {
@@ -230,10 +243,8 @@ class Http2Connection:
         position, end = 0, len(data)
         needed = HEADER_BYTES
         while end - position >= HEADER_BYTES:
-            length = int.from_bytes(data[position : position + 3])
-            kind = _TYPES.get(data[position + 3])
-            flags = data[position + 4]
-            stream_id = int.from_bytes(data[position + 5 : position + 9]) & 0x7FFFFFFF
+            high, low, kind, flags, stream_id = FRAME_HEADER.unpack_from(data, position)
+            length = high << 16 | low
             if length > FRAME_SIZE:
                 raise Http2Error(ErrorCode.FRAME_SIZE_ERROR, f"a frame is larger than {FRAME_SIZE} bytes")
             start = position + HEADER_BYTES
@@ -242,7 +253,7 @@ class Http2Connection:
                 break
             position = start + length
             try:
-                self._read_frame(kind, flags, stream_id, data[start:position])
+                self._read_frame(kind, flags, stream_id & 0x7FFFFFFF, data[start:position])
             except StreamError as error:
                 self._stream_failed(error)
         self._keep(data[position:], needed)
@@ -251,34 +262,16 @@ class Http2Connection:
         self._partial += rest
         self._needed = needed
 
-    def _read_frame(self, kind: FrameType | None, flags: int, stream_id: int, payload: bytes) -> None:
+    def _read_frame(self, kind: int, flags: int, stream_id: int, payload: bytes) -> None:
         if not self._settings_seen:
-            if kind is not FrameType.SETTINGS or flags & ACK:
+            if kind != FrameType.SETTINGS or flags & ACK:
                 raise Http2Error(ErrorCode.PROTOCOL_ERROR, "the first frame must be SETTINGS")
             self._settings_seen = True
-        if self._block is not None and (kind is not FrameType.CONTINUATION or stream_id != self._block[0]):
+        if self._block is not None and (kind != FrameType.CONTINUATION or stream_id != self._block[0]):
             raise Http2Error(ErrorCode.PROTOCOL_ERROR, "a header block is interrupted by another frame")
-        match kind:
-            case FrameType.DATA:
-                self._read_data(flags, stream_id, payload)
-            case FrameType.HEADERS:
-                self._read_headers(flags, stream_id, payload)
-            case FrameType.CONTINUATION:
-                self._read_continuation(flags, payload)
-            case FrameType.WINDOW_UPDATE:
-                self._read_window_update(stream_id, payload)
-            case FrameType.SETTINGS:
-                self._read_settings(flags, stream_id, payload)
-            case FrameType.PING:
-                self._read_ping(flags, stream_id, payload)
-            case FrameType.RST_STREAM:
-                self._read_rst_stream(stream_id, payload)
-            case FrameType.PRIORITY:
-                self._read_priority(stream_id, payload)
-            case FrameType.GOAWAY:
-                self._expect(stream_id == 0 and len(payload) >= 8, "GOAWAY is on stream 0 with 8 bytes or more")
-            case FrameType.PUSH_PROMISE:
-                raise Http2Error(ErrorCode.PROTOCOL_ERROR, "a client cannot push")
+        reader = self._readers.get(kind)
+        if reader is not None:  # unknown types are ignored (section 5.5)
+            reader(flags, stream_id, payload)
 
     def _read_data(self, flags: int, stream_id: int, payload: bytes) -> None:
         self._expect(stream_id != 0, "DATA on stream 0")
@@ -328,10 +321,10 @@ class Http2Connection:
         else:
             self._block = (stream_id, ended, bytearray(payload), 0)
 
-    def _read_continuation(self, flags: int, payload: bytes) -> None:
+    def _read_continuation(self, flags: int, stream_id: int, payload: bytes) -> None:
         if self._block is None:
             raise Http2Error(ErrorCode.PROTOCOL_ERROR, "CONTINUATION without HEADERS")
-        stream_id, ended, block, count = self._block
+        _, ended, block, count = self._block
         block += payload
         if len(block) > MAX_BLOCK_BYTES or count >= MAX_CONTINUATIONS:
             raise Http2Error(ErrorCode.ENHANCE_YOUR_CALM, "the header block is too large")
@@ -353,11 +346,11 @@ class Http2Connection:
             return
         if not ended:
             raise StreamError(stream_id, ErrorCode.PROTOCOL_ERROR, "trailers that do not end the stream")
-        fields.check_trailers(stream_id, given)
+        fields.check_trailers(stream_id, given.fields)
         self._request_ended(stream)
         self._events.append(DataReceived(stream_id, b"", True))
 
-    def _open(self, stream_id: int, given: list[tuple[bytes, bytes]], ended: bool) -> None:
+    def _open(self, stream_id: int, given: fields.HeaderBlock, ended: bool) -> None:
         self._last_stream_id = stream_id
         if self._refuse_after is not None and stream_id > self._refuse_after:
             self._remember(stream_id, State.RESET_BY_US)  # the client knows that it was not served (section 6.8)
@@ -367,7 +360,7 @@ class Http2Connection:
         if len(self._streams) > self._max_streams:
             self._spend()
             raise StreamError(stream_id, ErrorCode.REFUSED_STREAM, f"more than {self._max_streams} streams")
-        headers = fields.request_headers(stream_id, given)
+        headers = given.as_request(stream_id)
         stream.content_length = fields.content_length(stream_id, headers)
         if ended:
             self._request_ended(stream)
@@ -378,7 +371,7 @@ class Http2Connection:
             raise StreamError(stream.id, ErrorCode.PROTOCOL_ERROR, "content-length is not that of the body")
         stream.state = State.HALF_CLOSED_REMOTE
 
-    def _read_window_update(self, stream_id: int, payload: bytes) -> None:
+    def _read_window_update(self, flags: int, stream_id: int, payload: bytes) -> None:
         if len(payload) != 4:
             raise Http2Error(ErrorCode.FRAME_SIZE_ERROR, "WINDOW_UPDATE has 4 bytes")
         increment = int.from_bytes(payload) & 0x7FFFFFFF
@@ -444,7 +437,7 @@ class Http2Connection:
             self._refuse_after = self._last_stream_id
             self._output.append(goaway(self._last_stream_id, ErrorCode.NO_ERROR))
 
-    def _read_rst_stream(self, stream_id: int, payload: bytes) -> None:
+    def _read_rst_stream(self, flags: int, stream_id: int, payload: bytes) -> None:
         self._expect(stream_id != 0, "RST_STREAM on stream 0")
         if len(payload) != 4:
             raise Http2Error(ErrorCode.FRAME_SIZE_ERROR, "RST_STREAM has 4 bytes")
@@ -454,7 +447,13 @@ class Http2Connection:
             self._close(stream, State.RESET_BY_CLIENT)
             self._events.append(StreamReset(stream_id))
 
-    def _read_priority(self, stream_id: int, payload: bytes) -> None:
+    def _read_goaway(self, flags: int, stream_id: int, payload: bytes) -> None:
+        self._expect(stream_id == 0 and len(payload) >= 8, "GOAWAY is on stream 0 with 8 bytes or more")
+
+    def _read_push_promise(self, flags: int, stream_id: int, payload: bytes) -> None:
+        raise Http2Error(ErrorCode.PROTOCOL_ERROR, "a client cannot push")
+
+    def _read_priority(self, flags: int, stream_id: int, payload: bytes) -> None:
         self._expect(stream_id != 0, "PRIORITY on stream 0")
         if len(payload) != 5:
             raise StreamError(stream_id, ErrorCode.FRAME_SIZE_ERROR, "PRIORITY has 5 bytes")
@@ -466,6 +465,8 @@ class Http2Connection:
     def _accepts(self, kind: FrameType, stream_id: int) -> Stream | None:
         """The stream, where the table lets it take this frame; None where the frame is to be ignored."""
         stream = self._streams.get(stream_id)
+        if stream is not None and stream.state is State.OPEN:
+            return stream  # the table's row OPEN accepts everything
         state = stream.state if stream is not None else self._state_of(stream_id)
         match REACTIONS[state][kind]:
             case Reaction.ACCEPT:

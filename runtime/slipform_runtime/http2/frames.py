@@ -1,9 +1,11 @@
 """Frames on the wire (RFC 9113, sections 4 and 6), error codes (section 7) and settings (section 6.5.2)."""
 
 from enum import IntEnum
+from struct import Struct
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-HEADER_BYTES = 9
+FRAME_HEADER = Struct(">BHBBL")  # length (24 bits), type, flags, stream
+HEADER_BYTES = FRAME_HEADER.size
 DEFAULT_WINDOW = 65_535
 DEFAULT_FRAME_SIZE = 16_384
 LARGEST_FRAME_SIZE = 2**24 - 1
@@ -76,7 +78,8 @@ class StreamError(Exception):
 
 def frame(kind: int, flags: int, stream_id: int, payload: bytes = b"") -> bytes:
     """One frame."""
-    return b"%b%c%c%b%b" % (len(payload).to_bytes(3), kind, flags, stream_id.to_bytes(4), payload)
+    length = len(payload)
+    return FRAME_HEADER.pack(length >> 16, length & 0xFFFF, kind, flags, stream_id) + payload
 
 
 def settings(values: dict[Setting, int]) -> bytes:

@@ -23,6 +23,23 @@ _CONNECTION_SPECIFIC = frozenset(
 )  # section 8.2.2
 
 Headers = dict[bytes, bytes]
+Fields = list[tuple[bytes, bytes]]
+
+
+class HeaderBlock:
+    """A decoded block. What it means as a request is checked once, however often it is sent."""
+
+    __slots__ = ("_request", "fields")
+
+    def __init__(self, fields: Fields) -> None:
+        self.fields = fields
+        self._request: Headers | None = None
+
+    def as_request(self, stream_id: int) -> Headers:
+        """The fields by name; raises StreamError where they are no request's."""
+        if self._request is None:
+            self._request = request_headers(stream_id, self.fields)
+        return self._request
 
 
 class _Table(HeaderTable):
@@ -52,16 +69,17 @@ class HeaderDecoder:
     def __init__(self) -> None:
         self._decoder: Any = Decoder(max_header_list_size=MAX_HEADER_LIST_BYTES)
         self._table = self._decoder.header_table = _Table()
-        self._known: dict[bytes, list[tuple[bytes, bytes]]] = {}
+        self._known: dict[bytes, HeaderBlock] = {}
 
-    def decode(self, block: bytes) -> list[tuple[bytes, bytes]]:
+    def decode(self, block: bytes) -> HeaderBlock:
         """The fields of a whole header block; raises Http2Error, after which the connection cannot go on."""
         known = self._known.get(block)
         if known is not None:
             return known
         before = self._table.changes
         try:
-            fields = [(bytes(name), bytes(value)) for name, value in self._decoder.decode(block, raw=True)]
+            fields = self._decoder.decode(block, raw=True)
+            decoded = HeaderBlock([(bytes(name), bytes(value)) for name, value in fields])
         except OversizedHeaderListError as error:
             raise Http2Error(ErrorCode.ENHANCE_YOUR_CALM, "the header list is too large") from error
         except (HPACKError, ValueError, IndexError) as error:
@@ -69,11 +87,11 @@ class HeaderDecoder:
         if self._table.changes != before:
             self._known.clear()
         elif len(self._known) < _REMEMBERED_BLOCKS:
-            self._known[block] = fields
-        return fields
+            self._known[block] = decoded
+        return decoded
 
 
-def request_headers(stream_id: int, fields: list[tuple[bytes, bytes]]) -> Headers:
+def request_headers(stream_id: int, fields: Fields) -> Headers:
     """The fields of a request by name, repeated ones joined; raises StreamError where section 8 forbids them."""
     headers: Headers = {}
     regular = False
@@ -96,7 +114,7 @@ def request_headers(stream_id: int, fields: list[tuple[bytes, bytes]]) -> Header
     return headers
 
 
-def check_trailers(stream_id: int, fields: list[tuple[bytes, bytes]]) -> None:
+def check_trailers(stream_id: int, fields: Fields) -> None:
     """Trailers have regular fields only (section 8.1)."""
     for name, value in fields:
         if name[:1] == b":":

@@ -4,12 +4,12 @@ A server that never pushes meets these states only. `half-closed (local)` is not
 before its request resets the stream with NO_ERROR (section 8.1), which is RESET_BY_US.
 """
 
-from enum import Enum, auto
+from enum import Enum, IntEnum, auto
 
 from slipform_runtime.http2.frames import FrameType
 
 
-class State(Enum):
+class State(IntEnum):
     """Where a stream is."""
 
     IDLE = auto()

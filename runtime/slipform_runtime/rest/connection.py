@@ -22,6 +22,7 @@ READ_BYTES = 256 * 1024  # the most that uvloop reads at once
 HEAD_TIMEOUT_SECONDS = 10.0
 BODY_TIMEOUT_SECONDS = 30.0
 LINGER_SECONDS = 2.0
+_HEAD_TOO_LARGE = f"the request's head is larger than {MAX_HEAD_BYTES} bytes"
 
 # Given twice, these would let two readers of one request see two requests.
 _SINGLE = frozenset((b"inference-header-content-length", b"content-encoding", b"content-type", b"host"))
@@ -154,13 +155,17 @@ class HttpConnection(asyncio.Protocol):
 
     def on_url(self, url: bytes) -> None:
         """The target, maybe in parts."""
-        self._count_head(len(url))
+        self._head_bytes += len(url)
+        if self._head_bytes > MAX_HEAD_BYTES:
+            raise InvalidRequest(_HEAD_TOO_LARGE)
         self._exchange.target += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """One header, or one of the trailers, which are ignored."""
         exchange = self._exchange
-        self._count_head(len(name) + len(value))
+        self._head_bytes += len(name) + len(value)
+        if self._head_bytes > MAX_HEAD_BYTES:
+            raise InvalidRequest(_HEAD_TOO_LARGE)
         if exchange.method:
             return
         name = name.lower()
@@ -292,11 +297,6 @@ class HttpConnection(asyncio.Protocol):
         if self._read_paused and not self._write_paused and not self._waiting:
             self._read_paused = False
             self._transport.resume_reading()
-
-    def _count_head(self, size: int) -> None:
-        self._head_bytes += size
-        if self._head_bytes > MAX_HEAD_BYTES:
-            raise InvalidRequest(f"the request's head is larger than {MAX_HEAD_BYTES} bytes")
 
     def _too_large(self) -> RequestTooLarge:
         return RequestTooLarge(f"the request is larger than {self._shared.request_limit_bytes} bytes")

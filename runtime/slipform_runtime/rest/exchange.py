@@ -68,17 +68,14 @@ class Exchange:
         """Send the answer."""
         self.responded = True
         self.on_disconnect = None
-        head = [_STATUS_LINES[status], b"content-length: %d\r\n" % len(body)]
+        head = b"%bcontent-length: %d\r\n" % (_STATUS_LINES[status], len(body))
         if body:
-            head.append(b"content-type: %b\r\n" % content_type)
-        for name, value in extra:
-            head.append(b"%b: %b\r\n" % (name, value))
+            head = b"%bcontent-type: %b\r\n" % (head, content_type)
+        for line in extra:
+            head = b"%b%b: %b\r\n" % (head, *line)
         if not self.keep_alive:
-            head.append(b"connection: close\r\n")
-        head.append(b"\r\n")
-        if self.method != b"HEAD":
-            head.append(body)
-        self._send(self, b"".join(head))
+            head += b"connection: close\r\n"
+        self._send(self, b"%b\r\n%b" % (head, b"" if self.method == b"HEAD" else body))
 
     def respond_json(self, value: Any, status: int = 200) -> None:
         """Send `value` as JSON."""
