@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from tests.builders import model_spec
-from tests.cluster import processes
+from tests.cluster import nodes, processes
 from tests.cluster.api import Api, DynamicApiError, Object
 from tests.cluster.conftest import require
 from tests.cluster.plane import Plane
@@ -82,14 +82,14 @@ def controller(plane: Plane, namespace: str, log: Path) -> Iterator[None]:
         yield
 
 
-def deployment(namespace: str, version: int) -> Object:
-    """The Deployment of a progressive server: none of its pods run."""
+def deployment(namespace: str, version: int, *, declared: bool = True) -> Object:
+    """The Deployment of a progressive server: none of its pods run. Not ``declared``, its number is an autoscaler's."""
     labels = {"app.kubernetes.io/name": "resnet50", "slipform.dev/track": "stable"}
     container = {"name": "server", "image": "example.com/model@sha256:" + "0" * 64}
     return {
         "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "resnet50", "namespace": namespace},
         "spec": {
-            "replicas": 0, "selector": {"matchLabels": labels},
+            **({"replicas": 0} if declared else {}), "selector": {"matchLabels": labels},
             "template": {
                 "metadata": {"labels": {**labels, "slipform.dev/version": str(version)}},
                 "spec": {"containers": [container]},
@@ -231,3 +231,45 @@ def test_blue_green_refuses_a_bad_version_before_the_switch_and_takes_one_back_a
         prometheus.error_rate = 0.5
         end("Degraded", after=refused)
         api.until("v1", "Service", lambda _: active() == first, namespace=namespace)
+
+
+def test_a_server_that_turns_progressive_keeps_its_pods_until_the_rollouts_are_ready(
+    plane: Plane, namespace: str, prometheus: Prometheus, tmp_path: Path
+) -> None:
+    api = plane.api
+    api.apply(deployment(namespace, 3, declared=False))
+    api.patch("apps/v1", "Deployment", "resnet50", namespace, {"spec": {"replicas": 3}})  # as the autoscaler did
+    api.until("apps/v1", "Deployment", lambda found: ready(found) == 3, namespace=namespace)
+    fewest: list[int] = []
+
+    def pods() -> int:
+        listed = api.list("v1", "Pod", namespace, "app.kubernetes.io/name=resnet50")
+        return sum(nodes.is_ready(pod) for pod in listed if "deletionTimestamp" not in pod["metadata"])
+
+    with controller(plane, namespace, tmp_path / "argo-rollouts.log"):
+        for manifest in [deployment(namespace, 3, declared=False), *manifests(namespace, prometheus, CANARY)]:
+            api.apply(manifest)
+        api.patch(ARGO, "Rollout", "resnet50", namespace, {"spec": {"replicas": 3}})
+
+        def moved(found: dict[str, Object]) -> bool:
+            fewest.append(pods())
+            return found["resnet50"]["spec"]["replicas"] == 0 and ready(found) == 0
+
+        api.until("apps/v1", "Deployment", moved, namespace=namespace)
+        assert min(fewest) >= 3
+        assert pods() == 3
+
+        prometheus.error_rate = 0.5
+        before = api.get(ARGO, "Rollout", "resnet50", namespace)["status"]["currentPodHash"]
+        api.apply(deployment(namespace, 4, declared=False))
+        api.until(
+            ARGO, "Rollout",
+            lambda found: phase(found) == "Degraded" and found["resnet50"]["status"]["currentPodHash"] != before,
+            namespace=namespace,
+        )  # fmt: skip
+        assert api.get("apps/v1", "Deployment", "resnet50", namespace)["spec"]["replicas"] == 0
+
+
+def ready(found: dict[str, Object]) -> int:
+    count: int = found["resnet50"].get("status", {}).get("readyReplicas", 0)
+    return count

@@ -51,7 +51,12 @@ def metric(found: Recorded, name: str) -> dict[str, Any]:
 
 def test_the_rollout_takes_its_pods_from_the_deployment_and_its_number_from_the_autoscaler() -> None:
     spec = rollout_of(rolled_out(serving={"startup_timeout": "5m"}))
-    assert spec["workloadRef"] == {"apiVersion": "apps/v1", "kind": "Deployment", "name": "resnet50"}
+    assert spec["workloadRef"] == {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "name": "resnet50",
+        "scaleDown": "onsuccess",
+    }
     assert "replicas" not in spec
     assert spec["progressDeadlineAbort"] is True
     assert spec["progressDeadlineSeconds"] == 300 + 600

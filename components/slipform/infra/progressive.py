@@ -43,13 +43,13 @@ class ProgressiveRollout(pulumi.ComponentResource):
     """Progressive delivery with Argo Rollouts: a Rollout that takes its pods from the server's Deployment, and the
     AnalysisTemplate by which each new version is judged.
 
-    The Deployment declares ``replicas: 0``: the Rollout runs the pods, as many as the autoscaler says that points at
-    it. A canary's weights are moved in the VirtualServices that TrafficRoute makes for it, so this
-    comes after TrafficRoute (``depends_on``). Blue-green needs no mesh: it switches the selector of the server's
-    Service, which therefore ignores changes of ``spec.selector``, and has a preview Service of its own.
+    The Deployment lends its template only: the Rollout runs the pods, as many as the autoscaler says that points at
+    it. A canary's weights are moved in the VirtualServices that TrafficRoute makes for it, so this comes after
+    TrafficRoute (``depends_on``). Blue-green needs no mesh: it switches the selector of the server's Service, which
+    therefore ignores changes of ``spec.selector``, and has a preview Service of its own.
 
-    Limits: a server that exists already and turns progressive loses its Deployment's pods in the same update that
-    makes the Rollout, so do that where the model has no traffic. After an abort the Deployment keeps the refused
+    A server that turns progressive keeps the pods of its Deployment until the Rollout is healthy, if the Deployment
+    declares no replicas; one that declares 0 loses them at once. After an abort the Deployment keeps the refused
     version and a preview shows nothing: look at the Rollout's ``status.phase``.
     """
 
@@ -143,7 +143,13 @@ def rollout_spec(server: Server, ports: Sequence[Port], stack: StackConfig) -> d
         "revisionHistoryLimit": REVISIONS,
         "progressDeadlineSeconds": server.spec.serving.startup_timeout.whole_seconds() + NODE_ARRIVAL_SECONDS,
         "progressDeadlineAbort": True,
-        "workloadRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": server.name},
+        "workloadRef": {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "name": server.name,
+            # A server that turns progressive keeps its pods until the Rollout's first ones are ready.
+            "scaleDown": "onsuccess",
+        },
         "strategy": _strategy(server, ports, stack.prometheus.scrape_interval),
     }
 
