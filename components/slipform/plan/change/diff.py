@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from ..graph import Graph, Message, Resource
@@ -27,6 +27,14 @@ class FieldChange:
 
     field: Field
     verdict: Verdict = UPDATES
+
+
+@dataclass(frozen=True)
+class Told:
+    """What the engine says of one resource: `replacing` are the paths for which it replaces it."""
+
+    action: Action
+    replacing: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -91,8 +99,11 @@ class Diff:
         return sum(change.action is action for change in self.changes)
 
 
-def diff(base: Graph, head: Graph) -> Diff:
-    """Compares two graphs whose secrets were fingerprinted with one key."""
+def diff(base: Graph, head: Graph, told: Mapping[str, Told] | None = None) -> Diff:
+    """Compares two graphs whose secrets were fingerprinted with one key.
+
+    `told` is the engine's word by URN, where there is one: it decides what is updated and what replaced.
+    """
     matched = match(base, head)
     changes: dict[str, list[Change]] = {}
     tops: dict[str, tuple[Resource, Action]] = {}
@@ -103,6 +114,8 @@ def diff(base: Graph, head: Graph) -> Diff:
         old = matched.get(resource.urn)
         before = base.by_urn[old] if old else None
         change = _change(base, head, before, resource, replaced_providers)
+        if told is not None and before is not None and change is not None:
+            change = _as_told(change, before, resource, told.get(resource.urn))
         top = head.top(resource)
         _note(changes, tops, top, Action.UPDATE if top.urn in matched else Action.CREATE, change)
     for resource in base.resources:
@@ -198,6 +211,24 @@ def _change(
         reasons=tuple(dict.fromkeys(reasons)),
         consequence=felt,
         obstacles=_obstacles(before, bool(reasons), fields),
+    )
+
+
+def _as_told(change: Change, before: Resource, after: Resource, told: Told | None) -> Change | None:
+    """The change as the engine sees it: it knows the provider's mind, and the state."""
+    if told is None:
+        return None
+    if told.action is not Action.REPLACE:
+        fields = tuple(FieldChange(each.field) for each in change.fields)
+        felt = consequence.of_update(after, tuple(each.field for each in fields))
+        return replace(change, action=told.action, fields=fields, reasons=(), consequence=felt)
+    reasons = change.reasons or tuple(f"the engine replaces it for {'.'.join(path)}" for path in told.replacing)
+    return replace(
+        change,
+        action=Action.REPLACE,
+        reasons=reasons or ("the engine replaces it",),
+        consequence=consequence.of_replacement(before, after),
+        obstacles=_obstacles(before, True, ()),
     )
 
 

@@ -17,6 +17,7 @@ from typing import Any
 
 from ..graph import Graph, Resource
 from .fields import ABSENT, Field, Path
+from .paths import parse
 
 
 class Effect(StrEnum):
@@ -135,7 +136,7 @@ _CLUSTER = _paths("kubeconfig", "context", "cluster", "clusterIdentifier", "rend
 
 def judge(field: Field, base: Graph, before: Resource, after: Resource) -> Verdict:
     """What the change of one input does to its resource."""
-    if pattern := _touched(field, map(_pattern, after.options.replace_on_changes)):
+    if pattern := _touched(field, map(parse, after.options.replace_on_changes)):
         return Verdict(Effect.REPLACE, f"the program asks for it (replace_on_changes: {'.'.join(pattern)})")
     if after.type == "pulumi:providers:kubernetes":
         return _judge_cluster(field, before, after)
@@ -204,29 +205,9 @@ def _holds(value: Any, path: Path) -> bool:
     return isinstance(value, list) and path[0] == "[*]" and any(_holds(item, path[1:]) for item in value)
 
 
-def _pattern(path: str) -> Path:
-    """A Pulumi property path (`spec.ports[*].port`, `data["a.b"]`) as steps."""
-    steps: list[str] = []
-    rest = path
-    while rest:
-        if rest.startswith('["'):
-            key, _, rest = rest[2:].partition('"]')
-            steps.append(key)
-        elif rest.startswith("["):
-            key, _, rest = rest[1:].partition("]")
-            steps.append(f"[{key}]")
-        else:
-            end = min((rest.find(mark) for mark in ".[" if mark in rest[1:]), default=-1)
-            end = len(rest) if end == -1 else end
-            steps.append(rest[:end])
-            rest = rest[end:]
-        rest = rest.removeprefix(".")
-    return tuple(steps)
-
-
 def is_ignored(field: Field, after: Resource) -> bool:
     """Whether the program tells the engine to ignore changes there."""
-    return any(_lies_below(field.path, _pattern(path)) for path in after.options.ignore_changes)
+    return any(_lies_below(field.path, parse(path)) for path in after.options.ignore_changes)
 
 
 def _lies_below(path: Path, pattern: Path) -> bool:
