@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from slipform.engines import fastapi_metrics, triton_metrics
+from slipform.engines import fastapi_metrics, registry, triton_metrics
 from slipform.engines.metrics import Measure, Metrics
 from slipform.infra.rules.groups import rule_groups
 from slipform.infra.rules.kinds import Group
@@ -17,6 +17,7 @@ from slipform.infra.rules.promtool import promtool_tests, rule_file
 from slipform.infra.rules.server import Server
 from slipform.infra.scaling import ScaleTarget
 from slipform.spec.modelspec import ModelSpec
+from slipform.spec.stack import StackConfig
 
 from ..builders import model_spec, stack_config
 from .measured import toy_metrics
@@ -24,8 +25,6 @@ from .promtool import assert_passes, assert_values, needs_promtool, promtool
 
 pytestmark = needs_promtool
 
-SLO = {"availability": 99.9, "latency": {"p95": "100ms"}}
-CANARY = {"strategy": "canary", "steps": [{"weight": 10, "hold": "5m"}], "analysis": {"max_error_rate": 0.01}}
 SHADOW = {"strategy": "shadow", "candidate": {"version": 4}}
 STABLE, CANDIDATE = ScaleTarget("resnet50"), ScaleTarget("resnet50-candidate")
 MESH = triton_metrics.metrics(stack_config(images={"triton_release": "25.08"}))
@@ -39,19 +38,13 @@ TOY = toy_metrics(
     extra=tuple((name, increase(f"toy_{name}_total")) for name in ("load_failures", "rollbacks", "cache_hit_ratio"))
 )
 SERVERS: dict[str, tuple[ModelSpec, tuple[ScaleTarget, ...], Metrics, dict[str, Any]]] = {
-    "triton, progressive, cache": (
-        model_spec(slo=SLO, rollout=CANARY, serving={"cache": {"size": "1Gi"}}),
-        (ScaleTarget("resnet50", "Rollout"),),
-        triton_metrics.metrics(stack_config()),
-        {},
-    ),
-    "runtime, shadow, another window": (
+    "a shadow, another window": (
         model_spec(slo={"availability": 99.95, "window": "7d"}, rollout=SHADOW, serving={"engine": "fastapi"}),
         (STABLE, CANDIDATE),
         fastapi_metrics.metrics(),
         {},
     ),
-    "old triton behind a mesh, rare scrapes": (
+    "a mesh's latency, rare scrapes": (
         model_spec(slo={"latency": {"p90": "100ms"}}),
         (STABLE,),
         MESH,
@@ -63,7 +56,9 @@ SERVERS: dict[str, tuple[ModelSpec, tuple[ScaleTarget, ...], Metrics, dict[str, 
         TOY,
         {},
     ),
-}  # fmt: skip
+}
+ROOT = Path(__file__).parents[2]
+MODEL_SPECS = sorted((ROOT / "model_specs").glob("*.yaml"))
 
 
 def groups_of(name: str) -> tuple[Group, ...]:
@@ -72,14 +67,38 @@ def groups_of(name: str) -> tuple[Group, ...]:
     return rule_groups(Server("resnet50", (spec,), workloads, hpas, stack_config(**stack)), metrics)
 
 
+def groups_of_file(file: Path) -> tuple[Group, ...]:
+    """The rules of one of the model specs, with what the production stack has."""
+    config = yaml.safe_load((ROOT / "stacks" / "Pulumi.prod.yaml").read_text(encoding="utf-8"))["config"]
+    stack = StackConfig.model_validate({key.removeprefix("slipform:"): value for key, value in config.items()})
+    spec = ModelSpec.model_validate(yaml.safe_load(file.read_text(encoding="utf-8")))
+    declared = spec.rollout is not None and spec.rollout.candidate is not None
+    workloads = tuple(
+        ScaleTarget(name, "Rollout" if spec.progressive else "Deployment")
+        for name in (spec.name, *([f"{spec.name}-candidate"] if declared else []))
+    )
+    hpas = tuple(workload.name for workload in workloads)
+    metrics = registry.engine(spec.serving.engine).metrics(stack)
+    return rule_groups(Server(spec.name, (spec,), workloads, hpas, stack), metrics)
+
+
 def write(groups: tuple[Group, ...], folder: Path) -> None:
     (folder / "resnet50.rules.yaml").write_text(rule_file(groups), encoding="utf-8")
     (folder / "resnet50.tests.yaml").write_text(promtool_tests(groups, "resnet50.rules.yaml"), encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", SERVERS)
-def test_every_alert_fires_when_it_should_and_is_quiet_when_not(name: str, tmp_path: Path) -> None:
-    write(groups_of(name), tmp_path)
+@pytest.mark.parametrize("groups", [groups_of(name) for name in SERVERS], ids=SERVERS)
+def test_every_alert_fires_when_it_should_and_is_quiet_when_not(groups: tuple[Group, ...], tmp_path: Path) -> None:
+    assert_right(groups, tmp_path)
+
+
+@pytest.mark.parametrize("file", MODEL_SPECS, ids=lambda file: file.stem)
+def test_the_rules_of_every_model_spec_are_right(file: Path, tmp_path: Path) -> None:
+    assert_right(groups_of_file(file), tmp_path)
+
+
+def assert_right(groups: tuple[Group, ...], tmp_path: Path) -> None:
+    write(groups, tmp_path)
     assert_passes("check", "rules", "--lint=all", "--lint-fatal", "resnet50.rules.yaml", cwd=tmp_path)
     assert_passes("test", "rules", "resnet50.tests.yaml", cwd=tmp_path)
 
@@ -99,7 +118,7 @@ def test_every_alert_fires_when_it_should_and_is_quiet_when_not(name: str, tmp_p
     ],
 )
 def test_a_wrong_rule_fails_its_tests(alert: str, right: str, wrong: str, tmp_path: Path) -> None:
-    groups = groups_of("runtime, shadow, another window")
+    groups = groups_of("a shadow, another window")
     write(groups, tmp_path)
     tests = yaml.safe_load(promtool_tests(groups, "resnet50.rules.yaml"))
     tests["tests"] = [test for test in tests["tests"] if test["alert_rule_test"][0]["alertname"] == alert]
