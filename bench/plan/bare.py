@@ -1,4 +1,7 @@
-"""The limit: the same program under Pulumi's own test monitor, which keeps next to nothing. Run as a process."""
+"""The limit: a program under Pulumi's own test monitor, which keeps next to nothing. Run as a process.
+
+`python bare.py PROGRAM PROJECT STACK`, its config in the environment as Pulumi's language host has it.
+"""
 
 import asyncio
 import logging
@@ -8,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pulumi.runtime
+from pulumi.runtime.mocks import MockEngine, MockMonitor, MockSettings
 
 
 class Echo(pulumi.runtime.Mocks):
@@ -24,9 +28,7 @@ def main(program: Path, project: str, stack: str) -> None:
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
-    pulumi.runtime.set_all_config({}, [])
-    from pulumi.runtime.mocks import MockEngine, MockMonitor, MockSettings
-
+    pulumi.runtime.set_all_config(pulumi.runtime.get_config_env(), pulumi.runtime.get_config_secret_keys_env())
     settings = MockSettings(  # type: ignore[no-untyped-call]
         monitor=MockMonitor(Echo()),
         engine=MockEngine(None),
