@@ -1,0 +1,1 @@
+"""Models of other formats become ONNX: one module for each format, `registry` finds it."""

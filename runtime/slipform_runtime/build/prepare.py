@@ -1,0 +1,74 @@
+"""From the manifest to what is built from: all that can be refused is refused here, before the long work."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import onnx
+
+from slipform_runtime.build.errors import BadInput, ToolFailed
+from slipform_runtime.build.imports.registry import import_model
+from slipform_runtime.build.manifest import BuildManifest
+from slipform_runtime.build.onnxfile import read
+from slipform_runtime.build.optimise import cannot_run
+from slipform_runtime.build.precision.convert import Plan
+from slipform_runtime.build.progress import Progress
+from slipform_runtime.build.report import SourceFacts
+from slipform_runtime.build.samples import Samples, generate
+from slipform_runtime.build.samples import read as read_samples
+from slipform_runtime.build.signature import Signature, signature
+from slipform_runtime.build.source import fetch_model, fetch_samples
+from slipform_runtime.build.targets.base import Runner, Target
+from slipform_runtime.build.targets.onnx import OnnxTarget
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The plan, and what its result is compared with: the original as ONNX, loaded, and samples for both."""
+
+    plan: Plan
+    path: Path
+    original: Runner
+    samples: Samples
+    source: SourceFacts
+
+
+def prepare(manifest: BuildManifest, target: Target, work: Path, progress: Progress, *, trust_pickle: bool) -> Prepared:
+    """Fetch, import and check. Raises a BuildError."""
+    with progress.step("fetch", uri=manifest.source.uri):
+        fetched = fetch_model(manifest, work)
+    with progress.step("check", format=manifest.source.format):
+        path, steps = import_model(manifest, fetched, work, trust_pickle=trust_pickle)
+        model = read(path)
+        tensors = signature(model, manifest)
+        calibration, samples = _samples(manifest, tensors, model, work)
+        plan = Plan(model, manifest, tensors, calibration, work, tuple(steps))
+        target.check(plan)
+        original = _running(model, path, samples, tensors)
+    return Prepared(plan, path, original, samples, fetched.facts)
+
+
+def _samples(
+    manifest: BuildManifest, tensors: Signature, model: onnx.ModelProto, work: Path
+) -> tuple[Samples | None, Samples]:
+    """What calibrates, and what the models are compared on."""
+    calibration = judging = None
+    if manifest.calibration is not None:
+        file = fetch_samples(manifest.calibration.uri, work, "calibration")
+        calibration, judging = read_samples(file, tensors, manifest.calibration.uri).split()
+    if manifest.samples is not None:
+        file = fetch_samples(manifest.samples, work, "samples")
+        judging = read_samples(file, tensors, manifest.samples)
+    return calibration, judging or generate(tensors, model)
+
+
+def _running(model: onnx.ModelProto, path: Path, samples: Samples, tensors: Signature) -> Runner:
+    """The original, after it has answered once; raises BadInput where it can't."""
+    try:
+        runner = OnnxTarget().load(path)
+    except ToolFailed as error:
+        raise BadInput(cannot_run(model, str(error))) from error
+    try:
+        runner.run(samples.batch(tensors.batch_sizes[-1], batched=tensors.batched))
+    except ToolFailed as error:
+        raise BadInput(f"the original fails on {samples.origin}: {error}") from error
+    return runner

@@ -1,0 +1,64 @@
+"""The artefact held against the original: a report, whose gates say whether it is good enough."""
+
+from pathlib import Path
+
+from slipform_runtime.build.gates import gates
+from slipform_runtime.build.manifest import as_json
+from slipform_runtime.build.prepare import Prepared
+from slipform_runtime.build.progress import Progress
+from slipform_runtime.build.proof.accuracy import compare
+from slipform_runtime.build.proof.footprint import footprint
+from slipform_runtime.build.proof.latency import BatchTiming, Effort, measure
+from slipform_runtime.build.provenance import provenance
+from slipform_runtime.build.report import Measured, Report
+from slipform_runtime.build.targets.base import Made, Runner, Target
+from slipform_runtime.fetch.digest import file_sha256
+
+
+def prove(prepared: Prepared, target: Target, made: Made, artefact: Path, effort: Effort, progress: Progress) -> Report:
+    """Compare, time and weigh both models. Raises ToolFailed where the artefact can't be loaded or run."""
+    plan, manifest = prepared.plan, prepared.plan.manifest
+    tensors, files = plan.signature, sorted(path for path in artefact.parent.rglob("*") if path.is_file())
+    built = target.load(artefact)
+    with progress.step("compare", samples=prepared.samples.origin):
+        batches = prepared.samples.batches(tensors.tuned_batch, batched=tensors.batched)
+        accuracy = compare(prepared.original, built, batches)
+    with progress.step("time", batch_sizes=", ".join(map(str, tensors.batch_sizes))):
+        latency = _timed(prepared, built, effort, progress)
+    with progress.step("weigh", file=artefact.name):
+        largest = prepared.samples.batch(tensors.batch_sizes[-1], batched=tensors.batched)
+        original_files = [path for path in prepared.path.parent.rglob("*") if path.is_file()]
+        weights = (
+            footprint("onnx", prepared.path, original_files, largest, plan.work),
+            footprint(target.name, artefact, files, largest, plan.work),
+        )
+    return Report(
+        name=manifest.name,
+        version=manifest.version,
+        key=manifest.key,
+        target=manifest.target,
+        precision=manifest.precision,
+        gates=(found := gates(manifest.accept, accuracy, latency, weights[1], tensors.tuned_batch)),
+        passed=all(gate.passed for gate in found),
+        steps=[*plan.steps, *made.steps],
+        samples=prepared.samples.origin,
+        accuracy=accuracy,
+        latency=latency,
+        tuned_batch_size=tensors.tuned_batch,
+        original=Measured(device=prepared.original.device, footprint=weights[0]),
+        built=Measured(device=built.device, footprint=weights[1]),
+        source=prepared.source,
+        files={path.relative_to(artefact.parent).as_posix(): file_sha256(path) for path in files},
+        provenance=provenance(target.tools, made.flags, as_json(manifest)),
+    )
+
+
+def _timed(prepared: Prepared, built: Runner, effort: Effort, progress: Progress) -> list[BatchTiming]:
+    tensors = prepared.plan.signature
+    batches = [(size, prepared.samples.batch(size, batched=tensors.batched)) for size in tensors.batch_sizes]
+    found = []
+    for timing in measure(prepared.original, built, batches, effort):
+        text = f"batch {timing.batch_size}: {timing.original.p50_ms} ms → {timing.built.p50_ms} ms ({timing.speedup}×)"
+        progress.say("build_timed", text, batch_size=timing.batch_size, speedup=timing.speedup)
+        found.append(timing)
+    return found

@@ -1,0 +1,118 @@
+"""An object store, through fsspec: files first, the report last, since a version without its report is none."""
+
+import json
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from time import monotonic, sleep, time
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from slipform_runtime.build.errors import Missing, Unreachable
+from slipform_runtime.build.report import REPORT
+from slipform_runtime.logs import log
+
+EXTRAS = {"s3": "s3", "gs": "gs"}
+"""By scheme: the extra that writes it."""
+
+_CLAIM_SECONDS = 900
+"""A claim that is older was left by a build that was killed while it sent its files."""
+_LOOK_SECONDS = 2.0
+_TRIES = 4
+
+T = TypeVar("T")
+
+
+class ObjectStore:
+    """Version folders below a bucket's prefix.
+
+    Stores rename nothing, so two builds that end together would mix their files: whoever makes the claim first sends,
+    the other waits for the report.
+    """
+
+    def __init__(self, uri: str) -> None:
+        scheme = urlsplit(uri).scheme
+        try:
+            # No cache of listings: another build's files are what we look for.
+            self._files: Any = import_module("fsspec").filesystem(scheme, use_listings_cache=False)
+        except (ImportError, ValueError) as error:
+            raise Missing(f"{scheme}: needs an extra; install slipform-runtime[{EXTRAS[scheme]}]") from error
+        self.where = uri.rstrip("/")
+
+    def report(self, version: int) -> bytes | None:
+        """The version's."""
+        try:
+            data: bytes = self._retried(lambda: self._files.cat_file(f"{self.where}/{version}/{REPORT}"))
+        except FileNotFoundError:
+            return None
+        return data
+
+    def check(self) -> None:
+        """Look for what will not be there: a bucket or credentials that are missing say so now."""
+        self.report(0)
+
+    def put(self, folder: Path, version: int, *, replace: bool) -> bool:
+        """Send the files in a fixed order, the report last."""
+        claim = f"{self.where}/.{version}.claim"
+        if not self._claimed(claim, version, replace=replace):
+            return False
+        try:
+            files = sorted((path for path in folder.rglob("*") if path.is_file()), key=lambda path: path.name == REPORT)
+            for number, path in enumerate(files, 1):
+                relative = path.relative_to(folder).as_posix()
+                self._retried(lambda path=path, relative=relative: self._send(path, f"{version}/{relative}"))  # type: ignore[misc]
+                log.info("publish_progress", file=relative, number=number, of=len(files), bytes=path.stat().st_size)
+        finally:
+            self._retried(lambda: self._files.rm_file(claim))
+        return True
+
+    def _send(self, path: Path, relative: str) -> None:
+        self._files.put_file(str(path), f"{self.where}/{relative}")
+
+    def _claimed(self, claim: str, version: int, *, replace: bool) -> bool:
+        """True where it is ours to send; False where another build has sent the version meanwhile."""
+        began = monotonic()
+        while True:
+            if not replace and self.report(version) is not None:
+                return False
+            text = json.dumps({"since": time()}).encode()
+            try:
+                self._retried(lambda text=text: self._files.pipe_file(claim, text, mode="create"))  # type: ignore[misc]
+                return replace or self._still_absent(claim, version)
+            except FileExistsError:
+                if self._abandoned(claim) or monotonic() - began > _CLAIM_SECONDS:
+                    log.warning("publish_claim_taken_over", claim=claim)
+                    self._files.rm_file(claim)
+                else:
+                    sleep(_LOOK_SECONDS)
+
+    def _still_absent(self, claim: str, version: int) -> bool:
+        """The other may have sent its report and dropped its claim between our look and our claim."""
+        if self.report(version) is None:
+            return True
+        self._files.rm_file(claim)
+        return False
+
+    def _abandoned(self, claim: str) -> bool:
+        try:
+            since = float(json.loads(self._files.cat_file(claim))["since"])
+        except FileNotFoundError:
+            return False
+        except (ValueError, KeyError, TypeError):
+            return True
+        return time() - since > _CLAIM_SECONDS
+
+    def _retried(self, action: Callable[[], T]) -> T:
+        wait = 0.5
+        for attempt in range(1, _TRIES + 1):
+            try:
+                return action()
+            except (FileNotFoundError, FileExistsError):
+                raise
+            except Exception as error:  # each store's library has its own
+                if attempt == _TRIES or isinstance(error, PermissionError):
+                    raise Unreachable(f"'{self.where}': {error}") from error
+                log.warning("publish_retried", uri=self.where, error=str(error), attempt=attempt, wait_seconds=wait)
+                sleep(wait)
+                wait *= 2
+        raise AssertionError("unreachable")

@@ -1,0 +1,1 @@
+"""What a build makes: one module for each target, `registry` finds it."""
