@@ -3,18 +3,15 @@
 import json
 import os
 import shutil
-import subprocess
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.cluster import tools
+from tests.cluster import processes, tools
 
 REPOSITORY = Path(__file__).parents[2]
 TOOLS = ("pulumi", "pulumi-language-python")
-Step = tuple[str, str]
 
 
 class EngineError(Exception):
@@ -32,15 +29,11 @@ class Outcome:
 class Engine:
     """One project with one stack."""
 
-    def __init__(self, project: Path, stack: str, folder: Path, *, real_plugins: bool = False) -> None:
+    def __init__(self, project: Path, stack: str, folder: Path) -> None:
         self.project, self.stack = project, stack
-        self._environment = _environment(folder, real_plugins=real_plugins)
+        self._environment = _environment(folder)
         self._folder = folder
         self._run("stack", "init")
-
-    def config(self, values: Mapping[str, str]) -> None:
-        for key, value in values.items():
-            self._run("config", "set", key, value)
 
     def preview(self) -> Outcome:
         return self._change("preview")
@@ -67,23 +60,26 @@ class Engine:
         return Outcome(_operations(events), log)
 
     def _run(self, *arguments: str) -> str:
-        done = subprocess.run(
-            ["pulumi", *arguments, "--stack", self.stack],
-            cwd=self.project, env=self._environment, capture_output=True, text=True, check=False, timeout=900,
-        )  # fmt: skip
-        if done.returncode != 0:
-            raise EngineError(f"pulumi {' '.join(arguments)} ended with {done.returncode}\n{done.stdout}{done.stderr}")
-        return done.stdout
+        output = self._folder / "output"
+        output.unlink(missing_ok=True)
+        command = ["pulumi", *arguments, "--stack", self.stack]
+        with processes.running(command, output, env=self._environment, cwd=self.project) as program:
+            code = program.wait(timeout=900)
+        said = output.read_text()
+        if code != 0:
+            raise EngineError(f"pulumi {' '.join(arguments)} ended with {code}\n{said}")
+        return said
 
 
-def _environment(folder: Path, *, real_plugins: bool) -> dict[str, str]:
+def _environment(folder: Path) -> dict[str, str]:
     programs = folder / "programs"
     programs.mkdir()
     for name in TOOLS:
         (programs / name).symlink_to(tools.ensure(name))
-    if not real_plugins:
-        for package in ("kubernetes",):
-            _write_stand_in(programs, package)
+    # The real Kubernetes plugin reaches the test's API server; the real AWS plugin would reach AWS.
+    _write_stand_in(programs, "aws")
+    if real_plugin("kubernetes") is None:
+        _write_stand_in(programs, "kubernetes")
     home, backend = folder / "pulumi", folder / "state"
     backend.mkdir()
     return {key: value for key, value in os.environ.items() if not key.startswith("PULUMI_")} | {
@@ -95,7 +91,7 @@ def _environment(folder: Path, *, real_plugins: bool) -> dict[str, str]:
         "PULUMI_DEBUG_COMMANDS": "true",  # unlocks --event-log
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
-        "PYTHONPATH": str(REPOSITORY),
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(REPOSITORY), os.environ.get("PYTHONPATH")])),
     }
 
 

@@ -16,6 +16,7 @@ from tests.cluster import certificates, processes, tools
 from tests.cluster.api import Api
 
 PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok")
+CONTEXT = "slipform-tests"
 KWOK_NODES = "--manage-nodes-with-annotation-selector=kwok.x-k8s.io/node=fake"
 Programs = dict[str, subprocess.Popen[bytes]]
 
@@ -26,6 +27,7 @@ class Plane:
 
     api: Api
     kubeconfig: Path
+    context: str
     logs: Path
 
 
@@ -42,7 +44,7 @@ def local_plane(folder: Path, *, sync_period: str = "3s") -> Iterator[Plane]:
         _start_api_server(programs, folder, keys, token, port, etcd)
         processes.wait_until(lambda: _answers(f"{server}/readyz", token, keys.authority), programs, folder)
         _start_controllers(programs, folder, keys, kubeconfig, sync_period)
-        yield Plane(Api(kubeconfig), kubeconfig, folder)
+        yield Plane(Api(kubeconfig), kubeconfig, CONTEXT, folder)
     finally:
         # The API server first: it would wait for an etcd that is gone.
         processes.stop(*reversed(programs.values()), patience=0)
@@ -56,7 +58,8 @@ def kind_plane(kubeconfig: Path, folder: Path) -> Iterator[Plane]:
         name = found["metadata"]["name"]
         api.patch("v1", "Node", name, None, {"spec": {"unschedulable": True}})
     with processes.running([tools.ensure("kwok"), f"--kubeconfig={kubeconfig}", KWOK_NODES], folder / "kwok.log"):
-        yield Plane(api, kubeconfig, folder)
+        context = yaml.safe_load(kubeconfig.read_text())["current-context"]
+        yield Plane(api, kubeconfig, context, folder)
 
 
 def _start_etcd(programs: Programs, folder: Path) -> str:
@@ -125,7 +128,7 @@ def _start_controllers(
 
 
 def _write_kubeconfig(path: Path, server: str, token: str, authority: Path) -> Path:
-    name = "slipform-tests"
+    name = CONTEXT
     document = {
         "apiVersion": "v1", "kind": "Config", "current-context": name,
         "clusters": [{"name": name, "cluster": {"server": server, "certificate-authority": str(authority)}}],

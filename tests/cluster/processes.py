@@ -47,9 +47,9 @@ def stop(*programs: subprocess.Popen[bytes], patience: float = 5.0) -> None:
 
 @contextmanager
 def running(
-    command: Sequence[str | Path], log: Path, *, env: Mapping[str, str] | None = None
+    command: Sequence[str | Path], log: Path, *, env: Mapping[str, str] | None = None, cwd: Path | None = None
 ) -> Iterator[subprocess.Popen[bytes]]:
-    program = start(command, log, env=env)
+    program = start(command, log, env=env, cwd=cwd)
     try:
         yield program
     finally:

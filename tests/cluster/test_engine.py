@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from tests.cluster.conftest import require
-from tests.cluster.engine import TOOLS, Engine, EngineError, real_plugin
+from tests.cluster.engine import TOOLS, Engine, EngineError
 from tests.cluster.plane import Plane
 
 PROGRAM = """
@@ -66,7 +66,7 @@ def engine(change: Change, tmp_path: Path) -> Iterator[Engine]:
     require(*TOOLS)
     folder = tmp_path / "engine"
     folder.mkdir()
-    engine = Engine(tmp_path / "project", "test", folder, real_plugins=real_plugin("kubernetes") is not None)
+    engine = Engine(tmp_path / "project", "test", folder)
     yield engine
     engine.destroy()
 
