@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from typing import Any, get_args
+from pathlib import Path
+from typing import Any, cast, get_args
 
 import botocore.loaders
 import pytest
@@ -14,6 +15,7 @@ from slipform.infra import eks, karpenter
 from slipform.infra.nodes import GpuNodePool, GpuNodePoolArgs
 from slipform.infra.placement import GPU_TAINT, node_taints
 from slipform.infra.platform import Platform
+from slipform.spec.findings import SlipformError
 from slipform.spec.instances import capacity, names
 from slipform.spec.machines import ami_type
 from slipform.spec.nodes import AMI_TYPES, NodePool, Taint
@@ -293,7 +295,14 @@ def test_a_karpenter_pool_never_imports_pulumi_aws() -> None:
         "import sys; from tests.infra.test_nodes import made, pool; made(pool());"
         "assert 'pulumi_aws' not in sys.modules, 'imported'"
     )
-    subprocess.run([sys.executable, "-c", code], check=True)
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])
+
+
+def test_without_pulumi_aws_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pulumi_aws", None)
+    platform = Platform("test", stack_config(), cast(Any, None))
+    with pytest.raises(SlipformError, match=r"pip install 'slipform\[aws\]'"):
+        _ = platform.aws_provider
 
 
 def test_the_class_is_the_same_for_the_same_pool() -> None:
