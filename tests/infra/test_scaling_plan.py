@@ -100,9 +100,12 @@ def test_a_metric_that_is_asked_for_and_has_no_controller_is_an_error(
     assert "`has`" in (found.remedy or "")
 
 
-def test_the_adapter_of_a_chosen_hpa_is_not_replaced_by_keda() -> None:
+def test_the_adapter_of_a_chosen_hpa_is_not_replaced_by_keda_but_keda_is_named() -> None:
     result = plan({"controller": "hpa", "metrics": {"utilization": 70}}, without("prometheus-adapter"))
-    assert only(result.findings).path == ("scaling", "metrics", "utilization")
+    finding = only(result.findings)
+    assert finding.path == ("scaling", "metrics", "utilization")
+    assert finding.message == "utilization needs prometheus-adapter, which the stack does not have"
+    assert (finding.remedy or "").endswith("or leave controller out, since the stack has keda")
     assert result.targets == ()
 
 

@@ -6,7 +6,7 @@ for is taken, as the HorizontalPodAutoscaler does by itself.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,6 +17,7 @@ from ..spec.modelspec import ModelSpec
 from ..spec.scaling import Behavior
 from ..spec.stack import StackConfig
 from ..spec.units import Duration
+from . import scaling_problems as problems
 
 Controller = Literal["hpa", "keda"]
 MetricName = Literal["utilization", "queue_length", "requests_per_second", "p95_latency", "cpu", "memory"]
@@ -25,7 +26,6 @@ PROPORTIONAL = frozenset({"utilization", "requests_per_second", "cpu"})
 """Metrics that grow with the load and fall with the replicas, so that the number of replicas comes to rest."""
 RESOURCES = frozenset({"cpu", "memory"})
 """Metrics of the kubelet, which metrics-server answers; the others are the engine's."""
-FALLBACK_CPU = 70
 
 
 @dataclass(frozen=True)
@@ -81,12 +81,13 @@ def scaling_plan(
     first = specs[0].scaling
     controller = _controller(specs, stack)
     targets: list[Target] = []
-    findings = [*_scale_to_zero(specs[0], controller, holds_requests=holds_requests)]
+    findings = [*problems.scale_to_zero(specs[0], controller, holds_requests=holds_requests)]
     for spec in specs:
         wanted, found = _wanted(spec, controller, stack, metrics)
         targets += wanted
-        findings += found
-        findings += _doubts(spec, wanted)
+        names = {target.metric for target in wanted}
+        proportional, memory = bool(names & PROPORTIONAL), "memory" in names
+        findings += [*found, *problems.doubts(spec, names - RESOURCES, proportional=proportional, memory=memory)]
     return ScalingPlan(
         controller, first.min_replicas, first.max_replicas, first.behavior, _merged(targets), tuple(findings)
     )
@@ -100,56 +101,27 @@ def _controller(specs: Sequence[ModelSpec], stack: StackConfig) -> Controller:
     return "keda" if custom and stack.lacks("prometheus-adapter") and not stack.lacks("keda") else "hpa"
 
 
-def _scale_to_zero(spec: ModelSpec, controller: Controller, *, holds_requests: bool) -> Iterator[Finding]:
-    if spec.scaling.min_replicas > 0:
-        return
-    path = ("scaling", "min_replicas")
-    if not holds_requests:
-        yield Finding(
-            f"with {spec.serving.engine} nothing holds requests while there are no replicas: they would fail, and "
-            "without requests nothing would scale up again",
-            path,
-            given="0",
-            allowed="1 or more",
-            remedy="write min_replicas: 1; zero needs a queue before the model, such as Knative's activator",
-        )
-    elif controller == "hpa":
-        yield Finding(
-            "the HorizontalPodAutoscaler does not scale to zero",
-            path,
-            given="0",
-            allowed="1 or more, or 0 with KEDA",
-            remedy="write min_replicas: 1, or controller: keda",
-        )
-
-
 def _wanted(
     spec: ModelSpec, controller: Controller, stack: StackConfig, metrics: Metrics
 ) -> tuple[list[Target], list[Finding]]:
-    """The targets that can be had, and an error for each metric that was asked for and can't be."""
-    chosen = spec.scaling.metrics.chosen
-    written = "metrics" in spec.scaling.model_fields_set
+    """The targets that can be had, and an error for each metric that was asked for and can't be.
+
+    Where the spec leaves the metrics open, the processors stand in for the default that can't be had.
+    """
     if controller == "keda" and stack.lacks("keda"):
-        return [], [
-            Finding(
-                "KEDA is asked for, but the stack does not have it",
-                ("scaling", "controller"),
-                given="keda",
-                remedy="add keda to the stack's `has` when the cluster has it, or leave controller out",
-            )
-        ]
+        return [], [problems.no_keda()]
+    written = "metrics" in spec.scaling.model_fields_set
     targets: list[Target] = []
     findings: list[Finding] = []
-    for name, value in chosen.items():
-        path = ("scaling", "metrics", name)
+    for name, value in spec.scaling.metrics.chosen.items():
         missing = _missing(name, controller, stack)
-        if missing and not written:
-            return _in_place_of_the_default(f"the stack has neither {missing} nor keda", stack)
+        unmeasured = problems.unmeasured(name, value, metrics)
+        if not written and (missing or unmeasured):
+            reason = f"the stack does not have {missing}" if missing else f"{spec.serving.engine} measures no {name}"
+            return [Target("cpu", problems.FALLBACK_CPU)], [problems.default_replaced(reason, stack)]
         if missing:
-            findings.append(missing_metric(path, name, missing))
-        elif unmeasured := _unmeasured(path, value, metrics):
-            if not written:
-                return _in_place_of_the_default(f"{spec.serving.engine} measures no {name}", stack)
+            findings.append(problems.unanswered(name, missing, stack))
+        elif unmeasured:
             findings.append(unmeasured)
         else:
             targets.append(_target(name, value, spec))
@@ -161,58 +133,6 @@ def _missing(name: str, controller: Controller, stack: StackConfig) -> str | Non
     if name in RESOURCES:
         return "metrics-server" if stack.lacks("metrics-server") else None
     return "prometheus-adapter" if controller == "hpa" and stack.lacks("prometheus-adapter") else None
-
-
-def missing_metric(path: tuple[str, ...], name: str, missing: str) -> Finding:
-    """The error of a metric that was asked for and that nobody in the cluster can answer."""
-    other = " or keda" if missing == "prometheus-adapter" else ""
-    return Finding(
-        f"{name} needs {missing}{other}, which the stack does not have",
-        path,
-        remedy=f"add {missing}{other} to the stack's `has` when the cluster has it, or leave {name} out",
-    )
-
-
-def _in_place_of_the_default(reason: str, stack: StackConfig) -> tuple[list[Target], list[Finding]]:
-    """What stands in for the default, utilization, where nobody can answer it."""
-    message = f"{reason}, so replicas follow cpu {FALLBACK_CPU} instead of utilization"
-    if stack.lacks("metrics-server"):
-        message += "; and without metrics-server their number stays at min_replicas"
-    warning = Finding(
-        message,
-        ("scaling", "metrics"),
-        severity="warning",
-        remedy=f"write metrics: {{cpu: {FALLBACK_CPU}}} to say that it is meant",
-    )
-    return [Target("cpu", FALLBACK_CPU)], [warning]
-
-
-def _unmeasured(path: tuple[str, ...], target: float | Duration, metrics: Metrics) -> Finding | None:
-    """Why a metric can't be followed: nobody measures it, or not as high as the target."""
-    if not isinstance(target, Duration):
-        name = path[-1]
-        measured = {"utilization": metrics.utilization, "queue_length": metrics.queue_length}
-        if measured.get(name, metrics.requests) is not None:
-            return None
-        return Finding(
-            f"the engine does not measure {name}", path, remedy=f"leave {name} out, and write cpu: {FALLBACK_CPU}"
-        )
-    if isinstance(metrics.latency, NoHistogram):
-        return Finding(
-            f"p95_latency can't be measured: {metrics.latency.reason}",
-            path,
-            given=str(target),
-            remedy=metrics.latency.remedy or "leave p95_latency out",
-        )
-    if not metrics.latency.extensible and metrics.latency.bound(target) >= max(metrics.latency.buckets):
-        highest = f"{max(metrics.latency.buckets):g}{metrics.latency.unit}"
-        return Finding(
-            f"the highest bucket of {metrics.latency.metric} is {highest}: a latency over it is not seen",
-            path,
-            given=str(target),
-            allowed=f"under {highest}",
-        )
-    return None
 
 
 def measure_of(metric: MetricName, metrics: Metrics) -> Measure | Histogram:
@@ -240,44 +160,6 @@ def _target(name: str, value: float | Duration, spec: ModelSpec) -> Target:
         case "queue_length" | "requests_per_second":
             return Target(name, value, spec.name)
     raise ValueError(f"no such metric: {name}")
-
-
-def _doubts(spec: ModelSpec, targets: Sequence[Target]) -> Iterator[Finding]:
-    """Warnings about a combination that can be made and will not do what one hopes."""
-    metrics = {target.metric for target in targets}
-    custom = metrics - RESOURCES
-    if custom and not metrics & PROPORTIONAL:
-        names = " and ".join(sorted(custom))
-        yield Finding(
-            f"{names} alone oscillates: it is near zero as soon as there are replicas enough, so they are taken away, "
-            "and it rises again",
-            ("scaling", "metrics", min(custom)),
-            severity="warning",
-            remedy="add utilization: 70, which is proportional to the load; the largest wish is taken",
-        )
-    if "memory" in metrics:
-        yield Finding(
-            "a server keeps the memory that it once took, so replicas that memory added are seldom taken away",
-            ("scaling", "metrics", "memory"),
-            severity="warning",
-            remedy="scale on utilization, and size memory by resources.memory",
-        )
-    yield from _after_the_breach(spec)
-
-
-def _after_the_breach(spec: ModelSpec) -> Iterator[Finding]:
-    target = spec.scaling.metrics.p95_latency
-    objectives = spec.slo.latency.bounds if spec.slo and spec.slo.latency else {}
-    bounds = [bound for quantile, bound in objectives.items() if quantile >= 0.95]
-    if target is not None and bounds and target >= min(bounds):
-        yield Finding(
-            f"replicas are added only when the objective ({min(bounds)}) is already broken",
-            ("scaling", "metrics", "p95_latency"),
-            severity="warning",
-            given=str(target),
-            allowed=f"under {min(bounds)}",
-            remedy=f"write p95_latency: {Duration(min(bounds).microseconds * 4 // 5)}",
-        )
 
 
 def _merged(targets: Sequence[Target]) -> tuple[Target, ...]:

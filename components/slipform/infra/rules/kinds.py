@@ -9,8 +9,6 @@ from typing import Any, Literal
 from ...spec.units import Duration
 from ..slo import Severity
 
-SECOND = Duration.parse("1s")
-
 
 @dataclass(frozen=True)
 class Recording:
