@@ -1,6 +1,7 @@
 """What a stack is made of: what its models share, then one ModelService for each server."""
 
 import pulumi
+
 from slipform.infra.components import ModelService, ModelServiceArgs, Shared, SharedArgs, load_project
 
 project = load_project()

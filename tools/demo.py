@@ -50,8 +50,8 @@ def wait_until_ready(server: subprocess.Popen[str]) -> int:
 def predict(port: int, which: str, measurements: list[float]) -> None:
     body = json.dumps({"inputs": measurements})
     print(f"\n$ curl localhost:{port}/predict/iris -d '{body}'    # {which}")
-    request = urllib.request.Request(f"http://localhost:{port}/predict/iris", body.encode(), method="POST")  # noqa: S310
-    with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+    request = urllib.request.Request(f"http://localhost:{port}/predict/iris", body.encode(), method="POST")
+    with urllib.request.urlopen(request, timeout=10) as answer:
         print(answer.read().decode())
 
 

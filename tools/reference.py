@@ -1,7 +1,7 @@
 """Writes docs/reference/: every field of the model spec and of the stack config, from the types themselves.
 
-    python tools/reference.py
-    python tools/reference.py --check       exit with 1 where a page is stale
+python tools/reference.py
+python tools/reference.py --check       exit with 1 where a page is stale
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
+
 from slipform.spec.modelspec import ModelSpec
 from slipform.spec.shape import part_at
 from slipform.spec.stack import StackConfig
@@ -93,7 +94,13 @@ def row(name: str, field: FieldInfo) -> str:
         default = f"`{shown(field.default if not isinstance(field.default, tuple) else list(field.default))}`"
     example = f"`{shown(field.examples[0])}`" if field.examples else ""
     cells = (f"`{name}`", default, field.description or "", example)
-    return "| " + " | ".join(cell.replace("|", "\\|").replace("<", "&lt;") if "`" not in cell else cell for cell in cells) + " |"
+    return "| " + " | ".join(map(_cell, cells)) + " |"
+
+
+def _cell(text: str) -> str:
+    """A table's cell; outside code, GitHub would take <name> for a tag."""
+    text = text.replace("|", "\\|")
+    return text if "`" in text else text.replace("<", "&lt;")
 
 
 def main() -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .review import review_service, review_spec, review_stack
+from .review import review_service, review_spec, review_stack, review_together
 from .spec.document import Document, read
 from .spec.findings import FieldPath, Finding, InvalidSpec, SlipformError, did_you_mean, errors, in_order
 from .spec.merging import overlay
@@ -102,7 +101,8 @@ def load(
     stack, stack_document = _stack(root, stack_name, values, findings)
     if stack is not None:
         findings.add(review_stack(stack), stack_document)
-    files = list(only) if only is not None else _spec_files(root, stack.model_specs if stack else (), findings, stack_document)
+    patterns = stack.model_specs if stack else ()
+    files = list(only) if only is not None else _spec_files(root, patterns, findings, stack_document)
     loaded = [one for file in files if (one := _spec(root, file, stack_name, stack, findings)) is not None]
     _across(loaded, findings)
     for service in group(one.spec for one in loaded):
@@ -203,8 +203,7 @@ def _parsed(text: str) -> Any:
 def _spec_files(root: Path, patterns: Sequence[str], findings: _Findings, stack_document: Document) -> list[Path]:
     files: set[Path] = set()
     for index, pattern in enumerate(patterns):
-        matched = {root / name for name in glob.glob(pattern, root_dir=root, recursive=True)}
-        matched = {file for file in matched if file.is_file() and not file.name.startswith(".")}
+        matched = {file for file in root.glob(pattern) if file.is_file() and not file.name.startswith(".")}
         if not matched:
             message = f"no file matches {pattern}"
             findings.add([Finding(message, path=("model_specs", index), remedy="write a spec there")], stack_document)
@@ -254,14 +253,15 @@ def _unknown_stacks(root: Path, document: Document) -> Iterator[Finding]:
 
 
 def _across(loaded: Sequence[LoadedSpec], findings: _Findings) -> None:
-    """Names that two files share."""
+    """What no spec shows by itself: names that two files share, or that would collide in the cluster."""
     first: dict[str, LoadedSpec] = {}
     for one in loaded:
         other = first.setdefault(one.spec.name, one)
         if other is not one:
-            where = other.document.location(("name",))
-            remedy = f"the other is at {where}; rename one"
+            remedy = f"the other is at {other.document.location(('name',))}; rename one"
             findings.add([Finding(f"two specs are named {one.spec.name}", path=("name",), remedy=remedy)], one.document)
+    for spec, finding in review_together([one.spec for one in loaded]):
+        findings.add([finding], next(one.document for one in loaded if one.spec is spec))
 
 
 def shown(file: Path) -> Path:

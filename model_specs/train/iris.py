@@ -1,7 +1,7 @@
 """Trains the iris classifier on the measurements that scikit-learn ships, and exports it to ONNX.
 
-    python model_specs/train/iris.py            writes model_specs/models/iris/1/model.onnx
-    python model_specs/train/iris.py --check    trains again, and compares the answers with those of the file
+python model_specs/train/iris.py            writes model_specs/models/iris/1/model.onnx
+python model_specs/train/iris.py --check    trains again, and compares the answers with those of the file
 """
 
 from __future__ import annotations

@@ -77,7 +77,7 @@ def test_a_wrong_call_ends_with_2_and_says_why(slipform: Run, arguments: tuple[s
     assert "Traceback" not in done.stderr
 
 
-def test_without_a_project_a_named_spec_is_still_checked(slipform: Run, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_without_a_project_a_named_spec_is_checked(slipform: Run, tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("elsewhere")
     (folder / "a.yaml").write_text("slipform: v1\n", encoding="utf-8")
     done = slipform("validate", "a.yaml", cwd=folder)
@@ -95,9 +95,7 @@ def test_two_specs_of_one_name_are_refused(slipform: Run, project: Path) -> None
 
 
 @pytest.mark.parametrize("written", ["true", '"true"', "'false'"])
-def test_a_scalar_of_the_stacks_config_may_be_as_pulumi_rewrites_it(
-    slipform: Run, project: Path, written: str
-) -> None:
+def test_a_scalar_of_the_stacks_config_may_be_as_pulumi_rewrites_it(slipform: Run, project: Path, written: str) -> None:
     file = project / "stacks" / "Pulumi.dev.yaml"
     file.write_text(f"{file.read_text(encoding='utf-8')}  slipform:protected: {written}\n", encoding="utf-8")
     done = slipform("plan", "-s", "dev")

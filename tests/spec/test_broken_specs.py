@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 
 import pytest
+
 from slipform.project import check
 from slipform.spec.findings import describe, errors
 
@@ -25,9 +26,7 @@ def printed(file: Path) -> str:
 
 
 @pytest.mark.parametrize("file", BROKEN, ids=lambda file: file.stem)
-def test_a_broken_spec_is_refused_with_where_what_and_what_to_do(
-    file: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_broken_spec_is_refused_with_where_what_and_what_to_do(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(PROJECT)
     expected = file.with_suffix(".txt")
     text = printed(file)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from slipform.spec.document import read
 from slipform.spec.findings import InvalidSpec
 
@@ -95,6 +96,9 @@ def test_any_bytes_are_a_document_or_one_readable_error(tmp_path_factory: pytest
     file = tmp_path_factory.getbasetemp() / "bytes.yaml"
     file.write_bytes(raw)
     try:
-        read(file)
-    except InvalidSpec as refused:
-        assert refused.findings
+        document = read(file)
+    except InvalidSpec as invalid:
+        messages = [finding.message for finding in invalid.findings]
+    else:
+        messages = [f"read {document.file}"]
+    assert all(messages)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from slipform.spec.document import Document, read
 from slipform.spec.merging import overlay
 
@@ -20,7 +21,7 @@ def merged(tmp_path: Path, text: str, stack: str = "prod") -> tuple[Document, An
 @pytest.mark.parametrize(
     ("base", "over", "result"),
     [
-        ("scaling: {min_replicas: 2, max_replicas: 4}", "scaling: {max_replicas: 50}", {"min_replicas": 2, "max_replicas": 50}),
+        ("scaling: {min: 2, max: 4}", "scaling: {max: 50}", {"min": 2, "max": 50}),
         ("scaling: {min_replicas: 2}", "scaling: null", None),
         ("scaling: [1, 2]", "scaling: [3]", [3]),
         ("scaling: 1", "scaling: {a: 2}", {"a": 2}),

@@ -10,6 +10,7 @@ import jsonschema
 import pytest
 import yaml
 from pydantic import BaseModel, TypeAdapter
+
 from slipform.engines.registry import names
 from slipform.spec.modelspec import ModelSpec
 from slipform.spec.schema import DRAFT, as_text, schema
@@ -78,7 +79,8 @@ def test_every_field_has_a_description_and_examples_that_are_right(part: type[Ba
     assert field.description, f"{part.__name__}.{name} says nothing"
     assert field.examples, f"{part.__name__}.{name} shows nothing"
     # A part brings its own strictness; of anything else it is the field's surroundings'.
-    config = None if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel | Written) else part.model_config
+    brings_its_own = isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel | Written)
+    config = None if brings_its_own else part.model_config
     adapter: TypeAdapter[Any] = TypeAdapter(field.rebuild_annotation(), config=config)
     for example in field.examples:
         adapter.validate_python(example)

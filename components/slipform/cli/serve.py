@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from ..spec.modelspec import ModelSpec
+    pass
 
 
 def serve(

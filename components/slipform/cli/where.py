@@ -26,7 +26,7 @@ Stack = Annotated[
     str | None,
     typer.Option(
         "--stack", "-s", help="The stack; absent: $SLIPFORM_STACK, or the only one.", autocompletion=stack_names
-    ),  # fmt: skip
+    ),
 ]
 Specs = Annotated[
     list[Path] | None,

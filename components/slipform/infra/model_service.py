@@ -109,8 +109,7 @@ class ModelService(pulumi.ComponentResource):
     def _serve_tracks(self) -> dict[str, Server]:
         texts = handler_texts(self._args.specs, self._args.root)
         stack = self._platform.stack
-        names = {track: served(self._name, self._args.specs, stack, track, texts) for track in tracks(self._spec)}
-        return names
+        return {track: served(self._name, self._args.specs, stack, track, texts) for track in tracks(self._spec)}
 
     def _contain(self, server: Server) -> Container:
         workload = self._engine.workload(server)
@@ -176,7 +175,6 @@ class ModelService(pulumi.ComponentResource):
                 service_account=self.identity.service_account_name,
                 placement=self._placement,
                 track=track,
-                progressive=self._spec.progressive,
                 project_files=model_files(server, self._args.root),
                 awaited_replicas=bounds.min if (bounds := replicas(self._spec, track)).idle else None,
                 after=(*self._machines, *self.builds[track]),

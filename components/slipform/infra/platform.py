@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Final
 
 import pulumi
 import pulumi_kubernetes as k8s
@@ -12,8 +13,8 @@ from ..spec.findings import SlipformError
 from ..spec.modelspec import ModelSpec
 from ..spec.stack import StackConfig
 
-STABLE = "stable"
-CANDIDATE = "candidate"
+STABLE: Final = "stable"
+CANDIDATE: Final = "candidate"
 TRACK_LABEL = "slipform.dev/track"
 VERSION_LABEL = "slipform.dev/version"
 

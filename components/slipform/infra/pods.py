@@ -12,7 +12,7 @@ from ..engines.base import Container, Probe, Server
 from ..spec.serving import Resources
 from ..spec.units import Memory
 from .placement import GPU_RESOURCE, Placement
-from .platform import TRACK_LABEL, VERSION_LABEL, Platform, selector
+from .platform import VERSION_LABEL, Platform, selector
 
 ENDPOINT_DELAY = 10
 """Seconds between a pod's end being decided and its server being told: endpoints forget it in the meantime."""

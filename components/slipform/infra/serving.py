@@ -28,8 +28,6 @@ class ServingDeploymentArgs:
     service_account: pulumi.Input[str]
     placement: Placement
     track: str = STABLE
-    progressive: bool = False
-    """True where an Argo Rollout runs the pods and takes no more than the template from the Deployment."""
     project_files: Mapping[str, Mapping[str, bytes]] = field(default_factory=dict)
     """Files of models that lie in the project, by the path of the version's folder, then by name."""
     after: tuple[pulumi.Resource, ...] = ()
@@ -108,8 +106,8 @@ class ServingDeployment(pulumi.ComponentResource):
                 annotations=self._wait_for(),
             ),
             spec=apps.v1.DeploymentSpecArgs(
-                # Argo Rollouts takes the pods over; 0 declared is what it leaves alone.
-                replicas=0 if args.progressive else None,
+                # The autoscaler has the say over replicas; with a progressive rollout Argo Rollouts, which scales this
+                # to 0 when its own pods have taken over, and not before.
                 selector=meta.v1.LabelSelectorArgs(match_labels=self.pod_labels),
                 strategy=apps.v1.DeploymentStrategyArgs(
                     type="RollingUpdate",

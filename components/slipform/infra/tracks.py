@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from ..engines.servers import Track
 from ..spec.modelspec import ModelSpec
 from ..spec.rollout import BlueGreen, Canary, Shadow
 from .platform import CANDIDATE, STABLE
@@ -19,7 +20,7 @@ class Replicas:
     idle: bool = False
 
 
-def tracks(spec: ModelSpec) -> tuple[str, ...]:
+def tracks(spec: ModelSpec) -> tuple[Track, ...]:
     """The tracks that have a Deployment: a declared rollout has two."""
     return (STABLE, CANDIDATE) if spec.rollout and spec.rollout.candidate else (STABLE,)
 

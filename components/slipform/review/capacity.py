@@ -60,7 +60,7 @@ def _accelerators(spec: ModelSpec, machines: dict[str, Instance]) -> Iterator[Fi
                 f"{', '.join(with_gpu)} has a GPU, and the model asks for none",
                 path=_at(spec),
                 severity="warning",
-                remedy=f"add serving.resources.accelerator: {machines[with_gpu[0]].accelerator}, or choose other machines",
+                remedy=f"add resources.accelerator: {machines[with_gpu[0]].accelerator}, or choose other machines",
             )
         return
     for name, machine in machines.items():
@@ -108,7 +108,8 @@ def _enough(spec: ModelSpec, pool: NodePool, machines: dict[str, Instance]) -> I
     if room < wanted:
         both = " of each version" if spec.rollout else ""
         yield Finding(
-            f"{spec.scaling.max_replicas} replicas{both} do not fit {pool.max_nodes} nodes with room for {max(fits)} each",
+            f"{spec.scaling.max_replicas} replicas{both} do not fit {pool.max_nodes} nodes "
+            f"with room for {max(fits)} each",
             path=("scaling", "max_replicas"),
             severity="warning",
             given=str(spec.scaling.max_replicas),

@@ -230,7 +230,7 @@ def memory_holds_what_is_put_in_it(spec: ModelSpec) -> Iterator[Finding]:
     parts = {
         "the model": spec.model.size if resources.accelerator is None else None,
         "the cache": spec.serving.cache.size if spec.serving.cache else None,
-        "/dev/shm": resources.shared_memory,
+        "shared memory": resources.shared_memory,
     }
     needed = Memory(sum(part.bytes for part in parts.values() if part) or 1)
     if needed >= resources.memory:

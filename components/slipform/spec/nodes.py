@@ -34,7 +34,7 @@ class NodePool(Part):
     """Machines of one kind, made or found."""
 
     provisioner: Provisioner = Field(
-        description="karpenter: a NodePool and EC2NodeClass; eks: a managed node group; existing: nodes that are there.",
+        description="karpenter: a NodePool; eks: a managed node group; existing: nodes that are there.",
         examples=["karpenter"],
     )
     instance_types: Many[Annotated[str, Field(pattern=r"^[a-z0-9-]+\.[a-z0-9-]+$")]] = Field(
@@ -52,7 +52,7 @@ class NodePool(Part):
     zones: Many[str] = Field(default=(), description="Availability zones; absent: all.", examples=[["eu-west-1a"]])
     ami_type: AmiType | None = Field(
         default=None,
-        description="The machine image's family; absent: Bottlerocket, with NVIDIA's driver and device plugin for GPUs.",
+        description="The machine image's family; absent: Bottlerocket, with NVIDIA's driver and plugin for GPUs.",
         examples=["BOTTLEROCKET_x86_64_NVIDIA"],
     )
     ami_version: Annotated[str, Field(pattern=r"^[0-9A-Za-z.-]{1,17}$")] | None = Field(

@@ -114,7 +114,7 @@ class BlueGreen(Part):
     )
     analysis: Analysis | None = Field(
         default=None,
-        description="Progressive: what the new version must keep to before the switch.",
+        description="Progressive: what the new version must keep to, before the switch and after it.",
         examples=[{"max_error_rate": 0.01}],
     )
     keep_for: Duration | None = Field(

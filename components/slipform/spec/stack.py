@@ -130,7 +130,7 @@ class Images(Part):
     )
     triton_release: Annotated[str, Field(pattern=r"^[0-9]{2}\.[0-9]{2}$")] = Field(
         default="26.08",
-        description="The release in Triton's image, which a digest doesn't show; its TensorRT and metrics depend on it.",
+        description="The release in Triton's image, which a digest hides; its TensorRT and metrics depend on it.",
         examples=["26.08"],
     )
     pull_secrets: Many[ResourceName] = Field(

@@ -74,11 +74,12 @@ def finding(model: type[BaseModel], document: Document, detail: ErrorDetails) ->
         case _ if bounds := [f"{sign} {context[name]:g}" for name, sign in _BOUNDS.items() if name in context]:
             message, allowed = "out of range", bounds[0]
     whole_part = isinstance(given, dict | list)
+    unshown = kind in ("missing", "extra_forbidden") or (whole_part and kind == "slipform")
     quoted = isinstance(given, str) and kind in _NOT_A
     return Finding(
         message,
         path=path,
-        given=None if kind in ("missing", "extra_forbidden") or (whole_part and kind == "slipform") else f'"{given}"' if quoted else shown(given),
+        given=None if unshown else f'"{given}"' if quoted else shown(given),
         allowed=allowed,
         remedy=remedy,
         location=document.location(path, key=at_key or (whole_part and kind == "slipform")),
