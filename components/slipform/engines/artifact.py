@@ -60,7 +60,8 @@ def _ingredients(spec: ModelSpec, version: int, stack: StackConfig) -> dict[str,
     assert spec.build is not None  # noqa: S101
     build, source = spec.build, source_artifact(spec, version)
     ingredients: dict[str, Any] = {
-        "model": source.sha256 or f"{source.uri}/{version}",
+        # The version as well as its digest: the result's path has it, and two versions may hold the same bytes.
+        "model": [source.sha256 or source.uri, version],
         "format": source.format,
         "target": build.target,
         "precision": build.precision,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..spec.findings import FieldPath, Finding, did_you_mean
-from ..spec.instances import Instance, allocatable, capacity
+from ..spec.instances import KARPENTER_VM_OVERHEAD, Instance, allocatable, capacity
 from ..spec.modelspec import ModelSpec
 from ..spec.nodes import NodePool, PoolReference
 from ..spec.stack import StackConfig
@@ -41,7 +41,7 @@ def problems(spec: ModelSpec, stack: StackConfig | None) -> Iterator[Finding]:
         return
     machines = {name: machine for name in pool.instance_types if (machine := capacity(name))}
     yield from _accelerators(spec, machines)
-    yield from _room(spec, machines)
+    yield from _room(spec, pool, machines)
     yield from _enough(spec, pool, machines)
 
 
@@ -75,10 +75,16 @@ def _accelerators(spec: ModelSpec, machines: dict[str, Instance]) -> Iterator[Fi
         )
 
 
-def _room(spec: ModelSpec, machines: dict[str, Instance]) -> Iterator[Finding]:
+def _left(pool: NodePool, machine: Instance) -> tuple[int, int]:
+    """What one machine leaves to pods; Karpenter makes no node for a pod that its own, lower estimate has no room for."""
+    overhead = KARPENTER_VM_OVERHEAD if pool.provisioner == "karpenter" else 0.0
+    return allocatable(machine, vm_overhead=overhead)
+
+
+def _room(spec: ModelSpec, pool: NodePool, machines: dict[str, Instance]) -> Iterator[Finding]:
     resources = spec.serving.resources
     for name, machine in machines.items():
-        millicores, memory = allocatable(machine)
+        millicores, memory = _left(pool, machine)
         if resources.cpu.millicores > millicores:
             yield Finding(
                 f"{name} leaves {Cpu(millicores)} to pods, after the kubelet's reserve",
@@ -99,7 +105,7 @@ def _room(spec: ModelSpec, machines: dict[str, Instance]) -> Iterator[Finding]:
 
 
 def _enough(spec: ModelSpec, pool: NodePool, machines: dict[str, Instance]) -> Iterator[Finding]:
-    fits = [_replicas_on(spec, machine) for machine in machines.values()]
+    fits = [_replicas_on(spec, pool, machine) for machine in machines.values()]
     if not fits or not min(fits):
         return
     room = pool.max_nodes * max(fits)
@@ -118,9 +124,9 @@ def _enough(spec: ModelSpec, pool: NodePool, machines: dict[str, Instance]) -> I
         )
 
 
-def _replicas_on(spec: ModelSpec, machine: Instance) -> int:
+def _replicas_on(spec: ModelSpec, pool: NodePool, machine: Instance) -> int:
     """How many replicas one machine has room for."""
-    resources, (millicores, memory) = spec.serving.resources, allocatable(machine)
+    resources, (millicores, memory) = spec.serving.resources, _left(pool, machine)
     room = min(millicores // resources.cpu.millicores, memory // resources.memory.bytes)
     if resources.accelerator:
         room = min(room, machine.accelerator_count // resources.accelerator.count)
