@@ -514,6 +514,39 @@ def test_a_long_value_is_cut_and_its_length_said() -> None:
     assert len(screen(diff, width=400)) < 400
 
 
+def test_of_two_long_texts_what_differs_is_shown() -> None:
+    before, after = (
+        "sum(rate(requests_total[5m])) " * 9 + f'le="{bound}"' + " unless on() x" * 9 for bound in (20, 50)
+    )
+    diff = plan.diff(graph(resource("a:b:C", x=before)), graph(resource("a:b:C", x=after)))
+    shown = screen(diff, width=200)
+    assert 'le="20"' in shown
+    assert 'le="50"' in shown
+    assert len(shown) < 300
+
+
+def test_one_change_in_many_items_of_a_list_is_one_line() -> None:
+    def rules(team: str) -> plan.Graph:
+        return graph(resource("a:b:C", spec={"steps": [{"n": n, "labels": {"team": team}} for n in range(9)]}))
+
+    assert "spec.steps[*].labels.team (9 times)  vision → risk" in screen(plan.diff(rules("vision"), rules("risk")))
+
+
+def test_an_object_with_another_name_has_that_one_reason() -> None:
+    before, after = (kubernetes("ConfigMap", name=name, data={"k": name}) for name in ("config-1", "config-2"))
+    changed = the_change(plan.diff(graph(before), graph(after)))
+    assert changed.reasons == ("a ConfigMap with another name is another object",)
+    assert changed.consequence.startswith("made anew first, then the old one is deleted")
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_the_change_fits_its_width_and_leaves_no_blanks_at_the_ends(change: Changed, width: int) -> None:
+    diff = change(MODELS + 'Model("a")', MODELS + 'Model("a", image="registry.example.com/a/long/name/of/an/image:2")')
+    lines = screen(diff, width).splitlines()
+    assert max(map(len, lines)) <= width
+    assert all(line == line.rstrip() for line in lines)
+
+
 def test_a_long_text_is_cut_to_its_first_lines() -> None:
     before, after = ("".join(f"{prefix}{line}\n" for line in range(500)) for prefix in "ab")
     diff = plan.diff(graph(resource("a:b:C", x=before)), graph(resource("a:b:C", x=after)))

@@ -162,6 +162,14 @@ def test_a_program_that_raises_at_a_revision_is_shown_as_that_revisions(reposito
     assert str(scratch) not in str(raised.value)
 
 
+def test_a_warning_that_names_a_file_reads_alike_on_both_sides(repository: Path) -> None:
+    (repository / "infra" / "__main__.py").write_text("import pulumi\npulumi.log.warn(__file__ + ':3: doubtful')\n")
+    git(repository, "commit", "-qam", "warn")
+    base, head = revisions.graphs(repository / "infra", "HEAD", None, "dev")
+    assert [message.text for message in base.messages] == ["infra/__main__.py:3: doubtful"]
+    assert plan.diff(base, head).new_messages == ()
+
+
 def test_another_lock_file_is_said(repository: Path) -> None:
     (repository / "requirements.txt").write_text("pulumi==3.1\n")
     git(repository, "add", ".")

@@ -98,7 +98,10 @@ def _finish(run: Running | str, side: Side, here: Project, top: Path, stack: str
     if isinstance(run, str):
         return Graph(here.name, stack.rpartition("/")[2], (), messages=(Message("warning", run),))
     try:
-        return run.finish()
+        graph = run.finish()
+        # A message that names a file must read alike on both sides, or every old one would seem new.
+        messages = (replace(each, text=each.text.replace(f"{side.root}{os.sep}", "")) for each in graph.messages)
+        return replace(graph, messages=tuple(messages))
     except ProgramError as error:
         if not side.commit:
             raise

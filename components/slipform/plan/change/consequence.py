@@ -35,6 +35,8 @@ _BESIDE: Mapping[str, str] = {
     "Service": "clients that use the old name fail when it is deleted",
     "PersistentVolumeClaim": "what is stored stays on the old one, and is deleted with it",
     "Job": "it runs again",
+    "ConfigMap": "pods that mount the old one keep what they read, and go over when they are made anew",
+    "Secret": "pods that mount the old one keep what they read, and go over when they are made anew",
     "NodeGroup": "new nodes come first, then the old ones are drained: each pod moves once",
     "Role": "what refers to the old one follows to the new",
 }

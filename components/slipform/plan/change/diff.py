@@ -192,6 +192,7 @@ def _change(
         for field in compare(effective_inputs(base, before), effective_inputs(head, after))
         if not is_ignored(field, after) and not _is_default_namespace(field)
     )
+    fields = _without_what_a_new_name_makes_moot(fields)
     reasons = [change.verdict.reason for change in fields if change.verdict.effect is Effect.REPLACE]
     if before.options.replacement_trigger != after.options.replacement_trigger:
         reasons.append("its replacement trigger changed")
@@ -212,6 +213,14 @@ def _change(
         consequence=felt,
         obstacles=_obstacles(before, bool(reasons), fields),
     )
+
+
+def _without_what_a_new_name_makes_moot(fields: tuple[FieldChange, ...]) -> tuple[FieldChange, ...]:
+    """An object with another name is another object: that its data could not be changed either is no news."""
+    identity = (("metadata", "name"), ("metadata", "namespace"))
+    if not any(change.field.path in identity and change.verdict.effect is Effect.REPLACE for change in fields):
+        return fields
+    return tuple(change if change.field.path in identity else FieldChange(change.field) for change in fields)
 
 
 def _as_told(change: Change, before: Resource, after: Resource, told: Told | None) -> Change | None:

@@ -10,6 +10,7 @@ from .wording import (
     SIGNS,
     before_and_after,
     explanations,
+    folded,
     groups,
     heading,
     lines_of,
@@ -28,7 +29,9 @@ def diff_to_markdown(diff: Diff, limit: int = LIMIT) -> str:
     blocks += list(_must_see(diff))
     folded = [_model(model) for model in diff.models]
     if diff.outputs:
-        folded.append(_fenced("outputs", [line for each in diff.outputs for line in _field(FieldChange(each))]))
+        folded.append(
+            _fenced("outputs", [line for each in diff.outputs for line in _field(FieldChange(each), each.where)])
+        )
     room = limit - sum(len(block) + 2 for block in blocks) - 200
     shown = 0
     for block in folded:
@@ -73,30 +76,30 @@ def _group(group: tuple[Change, ...]) -> Iterator[str]:
     yield f"{_FENCE_SIGNS[change.action]} {subject(group)}{rest}"
     for _, sentence in explanations(change):
         yield f"#   {sentence}"
-    for each in change.fields:
-        yield from (f"{line[:1]}   {line[1:]}" for line in _field(each))
+    for each, place in folded(change.fields):
+        yield from (f"{line[:1]}   {line[1:]}" for line in _field(each, place))
 
 
-def _field(change: FieldChange) -> Iterator[str]:
+def _field(change: FieldChange, place: str) -> Iterator[str]:
     """Lines whose first letter says what they are to a `diff` block: removed, added, or neither."""
     field = change.field
     mark = f"  ({replaces(change)})" if replaces(change) else ""
     if field.lines:
-        yield f" {field.where}{mark}"
+        yield f" {place}{mark}"
         for line in lines_of(field):
             yield f"{line[:1]}  {line[1:]}" if line[:1] in "+-" else f"   {line}"
         return
     before, after = before_and_after(field)
     if field.is_secret:
-        yield f"!{field.where}: {after}{mark}"
+        yield f"!{place}: {after}{mark}"
         return
     if field.reordered:
-        yield f" {field.where}: reordered{mark}"
+        yield f" {place}: reordered{mark}"
         mark = ""
     if before:
-        yield f"-{field.where}: {before}{mark}"
+        yield f"-{place}: {before}{mark}"
     if after:
-        yield f"+{field.where}: {after}{mark}"
+        yield f"+{place}: {after}{mark}"
 
 
 def _fenced(summary: str, lines: list[str]) -> str:

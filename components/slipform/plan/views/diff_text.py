@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from rich.console import Console
-from rich.padding import Padding
 from rich.text import Text
 
 from ..change.diff import Action, Change, Diff, FieldChange, Model
@@ -12,6 +11,7 @@ from .wording import (
     SIGNS,
     before_and_after,
     explanations,
+    folded,
     groups,
     heading,
     lines_of,
@@ -32,7 +32,7 @@ def print_diff(diff: Diff, console: Console) -> None:
     if diff.outputs:
         console.print(Text("outputs", "bold"))
         for field in diff.outputs:
-            _field(FieldChange(field), console, indent=2)
+            _field(FieldChange(field), field.where, console, indent=2)
         console.print()
     for message in diff.new_messages:
         console.print(Text.assemble((f"new {message.severity}: ", "yellow"), message.text))
@@ -42,7 +42,7 @@ def print_diff(diff: Diff, console: Console) -> None:
 def _model(model: Model, console: Console) -> None:
     style = "bold" if model.component is None or model.action is Action.UPDATE else f"bold {_STYLES[model.action]}"
     sign = "" if model.component is None else f"{SIGNS[model.action]} "
-    console.print(Text(f"{sign}{heading(model)}", style))
+    _print(console, Text(f"{sign}{heading(model)}", style))
     for group in groups(model):
         _group(group, console)
     console.print()
@@ -53,23 +53,28 @@ def _group(group: tuple[Change, ...], console: Console) -> None:
     line = Text(f"{SIGNS[change.action]} {subject(group)}", _STYLES[change.action])
     if remark(change):
         line.append(f"  {remark(change)}", "dim" if change.action is not Action.REPLACE else _STYLES[change.action])
-    console.print(Padding(line, (0, 0, 0, 2), expand=False))
+    _print(console, line, indent=2)
     for kind, sentence in explanations(change):
-        console.print(Padding(Text(sentence, _SENTENCES[kind]), (0, 0, 0, 6), expand=False))
-    for each in change.fields:
-        _field(each, console, indent=6)
+        _print(console, Text(sentence, _SENTENCES[kind]), indent=6)
+    for each, place in folded(change.fields):
+        _field(each, place, console, indent=6)
 
 
-def _field(change: FieldChange, console: Console, indent: int) -> None:
-    field = change.field
-    line = Text(field.where, "cyan")
-    line.append(_values(field))
+def _field(change: FieldChange, place: str, console: Console, indent: int) -> None:
+    line = Text(place, "cyan")
+    line.append(_values(change.field))
     if replaces(change):
         line.append(f"  {replaces(change)}", "magenta")
-    console.print(Padding(line, (0, 0, 0, indent), expand=False))
-    for text in lines_of(field):
-        style = {"+": "green", "-": "red"}.get(text[:1], "dim")
-        console.print(Padding(Text(text, style), (0, 0, 0, indent + 2), expand=False))
+    _print(console, line, indent)
+    for text in lines_of(change.field):
+        _print(console, Text(text, {"+": "green", "-": "red"}.get(text[:1], "dim")), indent + 2)
+
+
+def _print(console: Console, text: Text, indent: int = 0) -> None:
+    """Wrapped with the indent kept, and no blanks at the ends of lines, which a log would keep."""
+    for number, line in enumerate(text.wrap(console, max(console.width - indent - 2, 20), no_wrap=False)):
+        line.rstrip()
+        console.print(Text(" " * (indent + (2 if number else 0))) + line, soft_wrap=True)
 
 
 def _values(field: Field) -> Text:

@@ -16,7 +16,9 @@ SIGNS = {Action.CREATE: "+", Action.UPDATE: "~", Action.REPLACE: "±", Action.DE
 _PAST = {Action.CREATE: "created", Action.UPDATE: "updated", Action.REPLACE: "replaced", Action.DELETE: "deleted"}
 
 LONGEST_VALUE = 100
+CONTEXT = 24
 MOST_LINES = 30
+MOST_PLACES = 3
 
 
 def totals(diff: Diff) -> str:
@@ -101,20 +103,64 @@ def before_and_after(field: Field) -> tuple[str, str]:
         return "", {(True, False): "secret added", (False, True): "secret removed"}.get(
             (field.before is ABSENT, field.after is ABSENT), "secret changed"
         )
-    return shown(field.before), shown(field.after)
+    before, after = _in_one_line(field.before), _in_one_line(field.after)
+    if before and after and max(len(before), len(after)) > LONGEST_VALUE:
+        before, after = _where_they_differ(before, after)
+    return _cut(before), _cut(after)
 
 
-def shown(value: Any) -> str:
-    """A value in one line; a long one is cut, and how long it was is said."""
+def _in_one_line(value: Any) -> str:
     if value is ABSENT:
         return ""
     text = (
         value if isinstance(value, str) and value.strip() == value and value else json.dumps(value, ensure_ascii=False)
     )
-    text = text.replace("\n", "⏎")
+    return text.replace("\n", "⏎")
+
+
+def _where_they_differ(before: str, after: str) -> tuple[str, str]:
+    """Of two long texts, what differs, with some of what is around it."""
+    start = _common(before, after)
+    end = _common(before[start:][::-1], after[start:][::-1])
+    first = max(0, start - CONTEXT)
+
+    def part(text: str) -> str:
+        last = min(len(text), len(text) - end + CONTEXT)
+        return f"{'…' if first else ''}{text[first:last]}{'…' if last < len(text) else ''}"
+
+    return part(before), part(after)
+
+
+def _common(one: str, other: str) -> int:
+    """How many letters two texts have in common at their beginning."""
+    differing = (index for index, pair in enumerate(zip(one, other, strict=False)) if pair[0] != pair[1])
+    return next(differing, min(len(one), len(other)))
+
+
+def _cut(text: str) -> str:
     if len(text) <= LONGEST_VALUE:
         return text
     return f"{text[: LONGEST_VALUE - 1]}… ({len(text):,} characters)"
+
+
+def folded(fields: Iterable[FieldChange]) -> list[tuple[FieldChange, str]]:
+    """Fields with their places: the same change in many items of a list is one, `rules[*].labels.team (17 times)`."""
+    found: dict[str, list[FieldChange]] = {}
+    for change in fields:
+        field = change.field
+        path = tuple("[*]" if step.startswith("[") else step for step in field.path)
+        key = repr((path, field.before, field.after, field.lines, change.verdict))
+        found.setdefault(key, []).append(change)
+    places = []
+    for changes in found.values():
+        if len(changes) <= MOST_PLACES:
+            places += [(change, change.field.where) for change in changes]
+        else:
+            starred = Field(
+                tuple("[*]" if step.startswith("[") else step for step in changes[0].field.path), None, None
+            )
+            places.append((changes[0], f"{starred.where} ({len(changes)} times)"))
+    return places
 
 
 def lines_of(field: Field) -> list[str]:
