@@ -5,7 +5,7 @@ from pathlib import Path
 import onnx
 
 from slipform_runtime.build.errors import BadInput, ToolFailed
-from slipform_runtime.build.onnxfile import at_least_opset, nodes, read, save
+from slipform_runtime.build.onnxfile import WEIGHTS, at_least_opset, nodes, read, save
 from slipform_runtime.build.optimise import quiet
 from slipform_runtime.build.processor import has_int8_dot_product
 
@@ -28,7 +28,7 @@ def to_int8_dynamic(model: onnx.ModelProto, work: Path) -> tuple[onnx.ModelProto
                 per_channel=True,
                 reduce_range=reduced,
                 weight_type=QuantType.QInt8,
-                use_external_data_format=given.with_name("model.onnx.data").exists(),
+                use_external_data_format=given.with_name(WEIGHTS).exists(),
             )
     except Exception as error:
         raise ToolFailed(f"precision int8-dynamic: ONNX Runtime's quantiser fails on this graph: {error}") from error
