@@ -36,6 +36,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_serve(commands)
     _add_fetch(commands)
+    _add_build(commands)
     return parser
 
 
@@ -82,6 +83,20 @@ def _add_fetch(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     fetch.add_argument("--manifest", type=Path, required=True, metavar="FILE")
     fetch.add_argument("--to", type=Path, required=True, metavar="DIR")
     fetch.set_defaults(command=_fetch)
+
+
+def _add_build(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    from slipform_runtime.build.command import DESCRIPTION, EPILOG, add_arguments, command
+
+    build = commands.add_parser(
+        "build",
+        help="turn a trained model into the artefact that serves it",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_arguments(build)
+    build.set_defaults(command=command)
 
 
 def _port(text: str) -> int:
