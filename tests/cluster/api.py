@@ -1,6 +1,7 @@
 """The Kubernetes API as the tests use it: plain manifests in, plain objects out, through the official client."""
 
 import os
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ class Api:
         client = _kubernetes.config.new_client_from_config(str(kubeconfig), context)
         kinds = kubeconfig.with_suffix(f".{os.getpid()}.kinds")
         self._client = _kubernetes.dynamic.DynamicClient(client, cache_file=str(kinds))
+        self._kinds: dict[tuple[str, str], Any] = {}
+        self._learning = threading.Lock()  # the client's discovery is not safe under threads
 
     def apply(
         self, manifest: Object, *, manager: str = "slipform-tests", force: bool = False, dry_run: bool = False
@@ -112,14 +115,19 @@ class Api:
 
     def forget_kinds(self) -> None:
         """Looks again at which kinds the server has; needed after CustomResourceDefinitions are added."""
-        self._client.resources.invalidate_cache()
+        with self._learning:
+            self._kinds.clear()
+            self._client.resources.invalidate_cache()
 
     def _list(self, version: str, kind: str, namespace: str | None, labels: str) -> Object:
         query = [("labelSelector", labels)] if labels else []
         return self._request("get", self._path(version, kind, namespace), None, query)
 
     def _resource(self, version: str, kind: str) -> Any:
-        return self._client.resources.get(api_version=version, kind=kind)
+        with self._learning:
+            if (version, kind) not in self._kinds:
+                self._kinds[version, kind] = self._client.resources.get(api_version=version, kind=kind)
+            return self._kinds[version, kind]
 
     def _path(self, version: str, kind: str, namespace: str | None = None, name: str | None = None) -> str:
         resource = self._resource(version, kind)
