@@ -7,6 +7,7 @@ import subprocess
 import sys
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parents[1]
 SPEC = "model_specs/iris.yaml"
@@ -18,7 +19,7 @@ def main() -> int:
     say(f"slipform plan {SPEC} -s prod", "what this spec becomes in production; no cluster, account or CLI is asked")
     subprocess.run([slipform, "plan", SPEC, "-s", "prod"], cwd=ROOT, check=True)
     say(f"slipform serve {SPEC}", "the same spec on this machine")
-    command = [slipform, "serve", SPEC, "--http-port=0", "--grpc-port=0", "--metrics-port=0"]
+    command = [str(slipform), "serve", SPEC, "--http-port=0", "--grpc-port=0", "--metrics-port=0"]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as server:
         try:
             port = wait_until_ready(server)
@@ -37,10 +38,10 @@ def say(command: str, why: str) -> None:
 
 def wait_until_ready(server: subprocess.Popen[str]) -> int:
     """The HTTP port, once the server's log says that it is ready; everything it logged is shown."""
-    port = 0
+    port: int = 0
     for line in server.stdout or ():
         print(line, end="", flush=True)
-        event = json.loads(line) if line.startswith("{") else {}
+        event: dict[str, Any] = json.loads(line) if line.startswith("{") else {}
         port = event.get("http_port", port)
         if event.get("event") == "server_ready":
             return port

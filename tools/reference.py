@@ -20,7 +20,7 @@ from slipform.spec.stack import StackConfig
 from slipform.spec.wording import shown
 
 FOLDER = Path(__file__).parents[1] / "docs" / "reference"
-PAGES = {
+PAGES: dict[str, tuple[str, type[BaseModel], str]] = {
     "spec.md": ("The model spec", ModelSpec, "One file in `model_specs/` for each model."),
     "stack.md": (
         "The stack config",

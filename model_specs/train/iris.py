@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -35,9 +36,12 @@ def train() -> tuple[bytes, float]:
     return exported.SerializeToString(), float(classifier.score(unseen, unseen_kinds))
 
 
-def probabilities(model: bytes) -> np.ndarray:
+def probabilities(model: bytes) -> np.ndarray[Any, Any]:
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
-    return session.run(["probabilities"], {"measurements": load_iris().data.astype(np.float32)})[0]
+    answer: np.ndarray[Any, Any] = session.run(
+        ["probabilities"], {"measurements": load_iris().data.astype(np.float32)}
+    )[0]
+    return answer
 
 
 def main() -> int:

@@ -48,7 +48,10 @@ class Platform:
             import pulumi_aws
         except ImportError as missing:
             raise SlipformError("this stack makes AWS resources: pip install 'slipform[aws]'") from missing
-        return pulumi_aws.Provider("aws", region=aws.region, allowed_account_ids=[aws.account])
+        provider: pulumi.ProviderResource = pulumi_aws.Provider(
+            "aws", region=aws.region, allowed_account_ids=[aws.account]
+        )
+        return provider
 
     def aws_options(self, parent: pulumi.Resource, **more: object) -> pulumi.ResourceOptions:
         """Options of an AWS resource in the stack's account."""
