@@ -7,7 +7,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from slipform_runtime.build.errors import EXIT_CODES, BuildError
+from slipform_runtime.build.errors import EXIT_CODES, BuildError, Missing
 from slipform_runtime.logs import Level, log
 
 DESCRIPTION = (
@@ -39,11 +39,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def command(arguments: argparse.Namespace) -> int:
     """Run it; the exit code."""
-    from slipform_runtime.build.manifest import read_manifest
-    from slipform_runtime.build.pipeline import Options, build
-    from slipform_runtime.build.progress import Progress
-    from slipform_runtime.build.report import encoded
-
+    try:
+        from slipform_runtime.build.manifest import read_manifest
+        from slipform_runtime.build.pipeline import Options, build
+        from slipform_runtime.build.progress import Progress
+        from slipform_runtime.build.report import encoded
+    except ModuleNotFoundError as error:
+        sys.stderr.write(f"slipform-runtime build needs {error.name}; install slipform-runtime[build]\n")
+        return Missing.exit_code
     if arguments.json:
         log.stream = sys.stderr
     elif sys.stderr.isatty():
