@@ -4,7 +4,8 @@ Load comes from wrk (JSON) and ghz (gRPC), one item a request. All servers are u
 for each peer in turn, round after round, so that what else the machine does meets all of them alike. Answers are
 compared with raw ONNX Runtime first. Writes results.json and prints the table as markdown.
 
-Triton's C++ front end comes from the wheel of nvidia-pytriton, unpacked into the folder that --triton names.
+Triton's C++ front end comes from the wheel of nvidia-pytriton, unpacked into the folder that --triton names, with
+numpy<2 (its backend knows no other) and onnxruntime in the folder's `site`.
 """
 
 import argparse
@@ -18,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -131,7 +133,7 @@ def _triton(repository: Path, triton: Path, scratch: Path) -> Peer:
     for binary in (stub, home / "bin/tritonserver"):
         binary.chmod(0o755)
     shutil.copy(stub, backend / "triton_python_backend_stub")
-    site = str(Path(np.__file__).parents[1])
+    site = str(triton / "site")
     libraries = ":".join([str(triton / "nvidia_pytriton.libs"), str(Path(sys.base_prefix) / "lib")])
     command = [str(home / "bin/tritonserver"), "--model-repository", str(models), "--backend-directory"]
     command += [str(scratch / "backends"), "--http-port", "18130", "--grpc-port", "18131", "--metrics-port", "18132"]
@@ -154,9 +156,9 @@ def json_body(model: str) -> str:
     return json.dumps({"inputs": [tensor]})
 
 
-def check_answers(peer: Peer, repository: Path) -> None:
+def check_answers(peer: Peer, repository: Path, models: list[str]) -> None:
     """Every model's answer is raw ONNX Runtime's."""
-    for model in SHAPES:
+    for model in models:
         session = onnxruntime.InferenceSession(
             str(repository / model / "1/model.onnx"), providers=["CPUExecutionProvider"]
         )
@@ -164,19 +166,22 @@ def check_answers(peer: Peer, repository: Path) -> None:
         url = f"http://127.0.0.1:{peer.ports['json']}/v2/models/{model}/infer"
         headers = {"Content-Type": "application/json"}
         request = urllib.request.Request(url, json_body(model).encode(), headers)
-        with urllib.request.urlopen(request) as response:
-            got = json.loads(response.read())["outputs"][0]["data"]
+        try:
+            with urllib.request.urlopen(request, timeout=20) as response:
+                got = json.loads(response.read())["outputs"][0]["data"]
+        except urllib.error.HTTPError as error:
+            raise SystemExit(f"{peer.name} answers {model} with {error.code}: {error.read()[:500]!r}") from error
         np.testing.assert_allclose(np.array(got).ravel(), expected.ravel(), rtol=1e-4, atol=1e-6)
 
 
-def load_json(peer: Peer, model: str, concurrency: int, seconds: float, scratch: Path) -> float:
+def load_json(peer: Peer, model: str, concurrency: int, seconds: int, scratch: Path) -> float:
     """Items a second by wrk; an answer other than 2xx fails the run."""
     script = scratch / f"{model}.lua"
     if not script.exists():
         body = json_body(model)
         script.write_text(f"wrk.method='POST'\nwrk.headers['Content-Type']='application/json'\nwrk.body=[[{body}]]\n")
     url = f"http://127.0.0.1:{peer.ports['json']}/v2/models/{model}/infer"
-    command = ["wrk", "-t1", f"-c{concurrency}", f"-d{seconds:g}s", "-s", str(script), url]
+    command = ["wrk", "-t1", f"-c{concurrency}", f"-d{seconds}s", "-s", str(script), url]
     output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     if "Non-2xx" in output:
         raise SystemExit(f"{peer.name} answers {model} with errors:\n{output}")
@@ -184,7 +189,7 @@ def load_json(peer: Peer, model: str, concurrency: int, seconds: float, scratch:
     return float(found[1]) if found else 0.0
 
 
-def load_grpc(peer: Peer, model: str, concurrency: int, seconds: float, scratch: Path) -> float:
+def load_grpc(peer: Peer, model: str, concurrency: int, seconds: int, scratch: Path) -> float:
     """Items a second by ghz on at most 8 connections."""
     message = scratch / f"{model}.bin"
     if not message.exists():
@@ -200,7 +205,7 @@ def load_grpc(peer: Peer, model: str, concurrency: int, seconds: float, scratch:
     protoset = Path(slipform_runtime.protos.__file__).with_name("inference.binpb")
     command = ["ghz", "--insecure", "--protoset", str(protoset), "--call", "inference.GRPCInferenceService/ModelInfer"]
     command += ["-B", str(message), "-c", str(concurrency), "--connections", str(min(8, concurrency))]
-    command += ["-z", f"{seconds:g}s", "--duration-stop", "wait", "-O", "json", f"127.0.0.1:{peer.ports['grpc']}"]
+    command += ["-z", f"{seconds}s", "--duration-stop", "ignore", "-O", "json", f"127.0.0.1:{peer.ports['grpc']}"]
     report = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
     failed = {status: count for status, count in report["statusCodeDistribution"].items() if status != "OK"}
     if failed:
@@ -249,7 +254,7 @@ def raw_rates(repository: Path) -> dict[str, dict[str, float]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=3.0, help="of each measurement (default: %(default)s)")
+    parser.add_argument("--seconds", type=int, default=3, help="of each measurement (default: %(default)s)")
     parser.add_argument("--rounds", type=int, default=3, help="medians of so many (default: %(default)s)")
     parser.add_argument("--models", nargs="+", default=list(SHAPES), choices=list(SHAPES))
     parser.add_argument("--triton", type=Path, help="an unpacked nvidia-pytriton wheel")
@@ -264,7 +269,7 @@ def main() -> None:
         found = peers(repository, options.triton.resolve() if options.triton else None, scratch)
         with started(found):
             for peer in found:
-                check_answers(peer, repository)
+                check_answers(peer, repository, options.models)
             cells = measure(found, options, scratch)
             for peer in found:
                 peer.measure_memory()

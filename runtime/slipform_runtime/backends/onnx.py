@@ -72,8 +72,10 @@ def _providers(device: Device) -> list[Any]:
         return ["CPUExecutionProvider"]
     if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
         raise ModelLoadError(
-            "instance_group asks for KIND_GPU and this ONNX Runtime has no CUDA; install slipform-runtime[gpu]"
+            "instance_group asks for KIND_GPU and this ONNX Runtime has no CUDA; install onnxruntime-gpu in its place"
         )
+    if hasattr(onnxruntime, "preload_dlls"):
+        onnxruntime.preload_dlls()  # CUDA's libraries from NVIDIA's wheels, where the image has them so
     cuda = {"device_id": device.index, "arena_extend_strategy": "kSameAsRequested"}
     return [("CUDAExecutionProvider", cuda), "CPUExecutionProvider"]
 
