@@ -110,7 +110,7 @@ def users_traceback(error: BaseException) -> str:
             continue
         seen.add(id(each))
         kept = [frame for frame in each.stack if not _is_machinery(frame.filename)]
-        says_where_itself = issubclass(each.exc_type or Exception, SyntaxError)
+        says_where_itself = hasattr(each, "msg")  # a SyntaxError's place is in its own words
         each.stack = traceback.StackSummary.from_list(kept if kept or says_where_itself else each.stack)
         todo += [each.__cause__, each.__context__]
     return "".join(formatted.format())

@@ -28,7 +28,7 @@ def title(resource: Resource) -> str:
     if is_object(resource):
         name = metadata(resource).get("name")
         return str(name) if isinstance(name, str) else f"{resource.name}-…"
-    for key in ("name", "nodeGroupName", "clusterName"):
+    for key in ("name", "nodeGroupName"):
         name = resource.inputs.get(key)
         if resource.custom and isinstance(name, str) and not isinstance(name, Secret) and name != KNOWN_AFTER_APPLY:
             return name
