@@ -161,6 +161,8 @@ def _serve(arguments: argparse.Namespace) -> int:
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             abandoned = runner.run(serve())
+    except SettingsError as error:
+        return _bad_input(f"--config: {error}")
     except HandlerError as error:
         return _bad_input(f"--config: handler {error}")
     except OSError as error:  # a port that is taken

@@ -22,6 +22,7 @@ from slipform_runtime.rest.repository import RepositoryRoutes
 from slipform_runtime.rest.routes import Router
 from slipform_runtime.rest.v2 import V2Routes
 from slipform_runtime.settings import Settings
+from slipform_runtime.tracing import tracing_for
 
 _SWEEP_SECONDS = 1.0
 _BACKLOG = 1024
@@ -74,6 +75,7 @@ class Server:
         for handler in self._handlers.values():
             handler.close()
         abandoned = await self.repository.close()
+        await asyncio.to_thread(self._tracing.close)
         log.info("server_stopped", abandoned=abandoned)
         return abandoned
 
@@ -94,7 +96,8 @@ class Server:
             self._cache,
             self._settings.breaker,
         )
-        self.data_plane = DataPlane(self.repository)
+        self._tracing = tracing_for(self._settings.trace)
+        self.data_plane = DataPlane(self.repository, self._tracing)
         limit = self._settings.request_limit_bytes
         models = self._settings.models
         self._handlers = {name: Handler(Path(given.handler)) for name, given in models.items() if given.handler}

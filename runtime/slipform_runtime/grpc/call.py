@@ -51,6 +51,11 @@ class Call:
         self._messages = 0
         self._head_sent = False
 
+    @property
+    def traceparent(self) -> str:
+        """The W3C trace that the call belongs to; empty for none."""
+        return self.headers.get(b"traceparent", b"").decode("latin-1")
+
     def receive(self, data: bytes, ended: bool) -> None:
         """Bytes of the request."""
         try:

@@ -148,7 +148,7 @@ class _ModelStreamInfer(Method):
             call.on_disconnect = lambda: self._abandon(call)
         else:
             state = self._open[call]
-        part = _Part(monotonic())
+        part = _Part(monotonic(), call.traceparent)
         try:
             given = v2_grpc.parse_infer(message)
             served = self._plane.served(given.model_name, given.model_version)
@@ -205,6 +205,7 @@ class _OpenRequests:
 class _Part:
     """One request of a stream, as the data plane's caller."""
 
-    def __init__(self, arrived_at: float) -> None:
+    def __init__(self, arrived_at: float, traceparent: str) -> None:
         self.arrived_at = arrived_at
+        self.traceparent = traceparent
         self.on_disconnect: Any = None

@@ -56,6 +56,11 @@ class Exchange:
         """A header's value; empty where it is missing."""
         return self.headers.get(name, b"").decode("latin-1")
 
+    @property
+    def traceparent(self) -> str:
+        """The W3C trace that the request belongs to; empty for none."""
+        return self.header(b"traceparent")
+
     def head_without_offer(self) -> bytes:
         """The request's head as it would be without an offer to upgrade."""
         kept = (line for line in self.headers.items() if line[0] not in (b"connection", b"upgrade"))
