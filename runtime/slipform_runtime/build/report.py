@@ -81,3 +81,7 @@ def schema() -> dict[str, Any]:
     """The JSON Schema of the file."""
     made = msgspec.json.schema(Report)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "slipform build report", **made}
+
+
+if __name__ == "__main__":
+    SCHEMA.write_bytes(msgspec.json.format(msgspec.json.encode(schema()), indent=2) + b"\n")
