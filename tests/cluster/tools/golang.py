@@ -83,9 +83,13 @@ class Go:
         lines: list[str] = []
         with subprocess.Popen(command, env=_environment(), stderr=subprocess.PIPE, text=True) as build:
             assert build.stderr is not None
-            for line in build.stderr:
-                lines.append(line)
-                note(f"{len(lines)} packages fetched or compiled")
+            try:
+                for line in build.stderr:
+                    lines.append(line)
+                    note(f"{len(lines)} packages fetched or compiled")
+            except BaseException:
+                build.terminate()
+                raise
         if build.returncode != 0:
             raise Unavailable(f"`{' '.join(command)}` failed:\n{''.join(lines[-30:])}".rstrip())
 
