@@ -76,7 +76,7 @@ def _accelerators(spec: ModelSpec, machines: dict[str, Instance]) -> Iterator[Fi
 
 
 def _left(pool: NodePool, machine: Instance) -> tuple[int, int]:
-    """What one machine leaves to pods; Karpenter makes no node for a pod that its own, lower estimate has no room for."""
+    """What one machine leaves to pods; Karpenter makes none for a pod that its own, lower estimate has no room for."""
     overhead = KARPENTER_VM_OVERHEAD if pool.provisioner == "karpenter" else 0.0
     return allocatable(machine, vm_overhead=overhead)
 
