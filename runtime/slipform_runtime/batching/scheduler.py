@@ -10,7 +10,8 @@ from queue import SimpleQueue
 from threading import Thread
 from time import monotonic
 
-from slipform_runtime.batching.execution import Execution, Runnable, execute
+from slipform_runtime.backends.base import BackendInstance
+from slipform_runtime.batching.execution import Execution, execute
 from slipform_runtime.batching.job import Job
 from slipform_runtime.batching.queue import BatchQueue
 from slipform_runtime.errors import DeadlineExceeded, Unavailable
@@ -25,7 +26,7 @@ def _alive(job: Job) -> bool:
 class Instance:
     """One copy of a model. With `threaded` it runs in a thread of its own."""
 
-    def __init__(self, index: int, runnable: Runnable, *, threaded: bool, name: str = "model") -> None:
+    def __init__(self, index: int, runnable: BackendInstance, *, threaded: bool, name: str = "model") -> None:
         self.index = index
         self.runnable = runnable
         self.threaded = threaded
@@ -162,3 +163,6 @@ class Scheduler:
             self._timer.cancel()
         for instance in self.instances:
             instance.close()
+            if not self.executing:
+                # Not left to the collector: what was there at the start is frozen, and it does not look there.
+                instance.runnable.close()

@@ -52,6 +52,11 @@ class Call:
         self._head_sent = False
 
     @property
+    def buffered(self) -> int:
+        """Bytes of a message that is not whole yet."""
+        return self._reader.buffered
+
+    @property
     def traceparent(self) -> str:
         """The W3C trace that the call belongs to; empty for none."""
         return self.headers.get(b"traceparent", b"").decode("latin-1")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Any
 
-from slipform_runtime.errors import InferenceError
+from slipform_runtime.errors import InferenceError, RequestTooLarge
 from slipform_runtime.grpc import wire
 from slipform_runtime.grpc.call import Call, Method
 from slipform_runtime.http2.connection import DataReceived, Event, Http2Connection, RequestReceived
@@ -14,6 +14,7 @@ from slipform_runtime.http2.frames import Http2Error
 from slipform_runtime.http2.headers import block
 
 STALL_TIMEOUT_SECONDS = 30.0
+LARGE_MESSAGE_BYTES = 256 * 1024
 _NOT_GRPC = b"This port speaks gRPC (application/grpc); REST is on the HTTP port.\n"
 _NOT_GRPC_HEAD = block((b":status", b"415"), (b"content-type", b"text/plain"))
 _END = block((b"grpc-status", b"3"))
@@ -120,8 +121,16 @@ class GrpcConnection(asyncio.Protocol):
             call = self._calls.get(event.stream_id)
             if call is not None:
                 call.receive(event.data, event.ended)
+                if call.buffered > LARGE_MESSAGE_BYTES:
+                    self._check_buffered(call)
         elif call := self._calls.pop(event.stream_id, None):
             call.cancel()
+
+    def _check_buffered(self, call: "Call | _Refusal") -> None:
+        """A message may be as long as the limit, but not that of every stream at once."""
+        limit = 2 * self._shared.request_limit_bytes
+        if sum(other.buffered for other in self._calls.values()) > limit:
+            call.fail(RequestTooLarge(f"this connection has more than {limit} bytes of unfinished messages"))
 
     def _begin(self, event: RequestReceived, now: float) -> None:
         if not wire.is_grpc(event.headers):
@@ -194,6 +203,8 @@ class GrpcConnection(asyncio.Protocol):
 class _Refusal:
     """A request that is not one of gRPC: answered with HTTP's words when it is whole."""
 
+    buffered = 0
+
     def __init__(self, stream_id: int, connection: GrpcConnection) -> None:
         self._stream_id = stream_id
         self._connection = connection
@@ -202,6 +213,9 @@ class _Refusal:
         """Wait for the end."""
         if ended:
             self._connection.respond(self._stream_id, _NOT_GRPC_HEAD, _NOT_GRPC, _END)
+
+    def fail(self, error: InferenceError) -> None:
+        """It buffers nothing that could be too much."""
 
     def cancel(self) -> None:
         """Nothing runs for it."""

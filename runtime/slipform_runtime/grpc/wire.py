@@ -97,6 +97,11 @@ class MessageReader:
         return messages
 
     @property
+    def buffered(self) -> int:
+        """Bytes of a message that is not whole yet."""
+        return len(self._partial)
+
+    @property
     def complete(self) -> bool:
         """Whether no part of a message is left over."""
         return not self._partial

@@ -4,6 +4,7 @@ import json
 import shutil
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from runtime_testing.models import BATCHING, constant, picky, put
 from runtime_testing.serving import RunningServer
+from slipform_runtime.repository.version import ModelVersion
 
 Serve = Callable[..., RunningServer]
 
@@ -191,3 +193,18 @@ def test_external_data_outside_the_folder_is_not_read(repository: Path, serve: S
     reason = server.post("/v2/repository/index", {}).json[0]["reason"]
     assert reason
     assert str(tmp_path) not in json.dumps(reason)
+
+
+def test_a_replaced_version_gives_its_session_back(repository: Path, serve: Serve) -> None:
+    put(repository, "m", constant(1))
+    server = serve(repository)
+    replaced = server.server.repository.models["m"].versions[1]
+    assert isinstance(replaced, ModelVersion)
+    session = weakref.ref(replaced.instances[0].runnable._session)  # type: ignore[attr-defined]
+    del replaced
+    add(repository, 2, constant(2))
+    follow(server)
+    deadline = time.monotonic() + 10
+    while session() is not None and time.monotonic() < deadline:
+        threading.Event().wait(0.02)
+    assert session() is None
