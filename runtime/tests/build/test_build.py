@@ -150,7 +150,7 @@ def test_generated_token_ids_stay_inside_the_table_of_the_embedding(workshop: Wo
         [table],
     )
     workshop.put(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=9))
-    tensors = {
+    tensors: dict[str, Any] = {
         "inputs": [{"name": "ids", "dtype": "INT64", "shape": ["seq"]}],
         "outputs": [{"name": "y", "dtype": "FP32", "shape": ["seq", 4]}],
         "profiles": [{"batch": {"min": 1, "opt": 2, "max": 2}, "seq": {"min": 1, "opt": 5, "max": 9}}],

@@ -48,7 +48,7 @@ class ObjectStore:
         return data
 
     def check(self) -> None:
-        """Look for what will not be there: a bucket or credentials that are missing say so now."""
+        """Ask for a report: credentials that are missing say so now."""
         self.report(0)
 
     def put(self, folder: Path, version: int, *, replace: bool) -> bool:
@@ -62,8 +62,10 @@ class ObjectStore:
                 relative = path.relative_to(folder).as_posix()
                 self._retried(lambda path=path, relative=relative: self._send(path, f"{version}/{relative}"))  # type: ignore[misc]
                 log.info("publish_progress", file=relative, number=number, of=len(files), bytes=path.stat().st_size)
+        except FileNotFoundError as error:
+            raise Unreachable(f"'{self.where}' is not there: {error}") from error
         finally:
-            self._retried(lambda: self._files.rm_file(claim))
+            self._drop(claim)
         return True
 
     def _send(self, path: Path, relative: str) -> None:
@@ -79,10 +81,12 @@ class ObjectStore:
             try:
                 self._retried(lambda text=text: self._files.pipe_file(claim, text, mode="create"))  # type: ignore[misc]
                 return replace or self._still_absent(claim, version)
+            except FileNotFoundError as error:
+                raise Unreachable(f"'{self.where}' is not there: {error}") from error
             except FileExistsError:
                 if self._abandoned(claim) or monotonic() - began > _CLAIM_SECONDS:
                     log.warning("publish_claim_taken_over", claim=claim)
-                    self._files.rm_file(claim)
+                    self._drop(claim)
                 else:
                     sleep(_LOOK_SECONDS)
 
@@ -90,8 +94,15 @@ class ObjectStore:
         """The other may have sent its report and dropped its claim between our look and our claim."""
         if self.report(version) is None:
             return True
-        self._files.rm_file(claim)
+        self._drop(claim)
         return False
+
+    def _drop(self, claim: str) -> None:
+        """One that may not be deleted, or is gone, harms nobody once the report is there."""
+        try:
+            self._files.rm_file(claim)
+        except Exception as error:
+            log.warning("publish_claim_kept", claim=claim, error=str(error))
 
     def _abandoned(self, claim: str) -> bool:
         try:

@@ -1,0 +1,148 @@
+"""Publishing: to a folder, and to a local S3 server."""
+
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from time import time
+from typing import Any
+
+import pytest
+
+from runtime_testing.building import Workshop
+from slipform_runtime.build.errors import BadInput, Unreachable
+from slipform_runtime.build.report import REPORT
+from slipform_runtime.build.stores import LocalStore, ObjectStore, store_for
+from slipform_runtime.fetch import fetch
+from slipform_runtime.fetch.digest import file_sha256
+
+
+def version(folder: Path, content: str) -> Path:
+    """A built version's folder, whose two files name the same build."""
+    folder.mkdir()
+    (folder / "model.onnx").write_text(content)
+    (folder / REPORT).write_text(content)
+    return folder
+
+
+def test_the_first_of_two_stays_where_nothing_may_be_replaced(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path / "store")
+    store.check()
+    assert store.put(version(tmp_path / "a", "a"), 1, replace=False)
+    assert not store.put(version(tmp_path / "b", "b"), 1, replace=False)
+    assert store.report(1) == b"a"
+    assert [path.name for path in (tmp_path / "store").iterdir()] == ["1"]
+
+
+def test_a_version_is_replaced_as_a_whole(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path / "store")
+    store.check()
+    (version(tmp_path / "a", "a") / "extra").write_text("a")
+    store.put(tmp_path / "a", 1, replace=True)
+    store.put(version(tmp_path / "b", "b"), 1, replace=True)
+    assert sorted(path.name for path in (tmp_path / "store" / "1").iterdir()) == ["model.onnx", REPORT]
+
+
+def test_many_writers_at_once_leave_one_whole_version(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path / "store")
+    store.check()
+    folders = [version(tmp_path / str(number), str(number)) for number in range(8)]
+    writers = [threading.Thread(target=store.put, args=(folder, 1), kwargs={"replace": True}) for folder in folders]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    found = {path.read_text() for path in (tmp_path / "store" / "1").iterdir()}
+    assert len(found) == 1
+    assert [path.name for path in (tmp_path / "store").iterdir()] == ["1"]
+
+
+def test_a_version_without_its_report_is_none(tmp_path: Path) -> None:
+    (tmp_path / "1").mkdir()
+    assert LocalStore(tmp_path).report(1) is None
+
+
+def test_a_scheme_that_cannot_be_written_is_refused() -> None:
+    with pytest.raises(BadInput, match="can be written: file:, s3:, gs:"):
+        store_for("https://example.com/models")
+
+
+@pytest.fixture(scope="module")
+def endpoint() -> Iterator[str]:
+    """A local S3, empty but for the bucket `engines`."""
+    moto = pytest.importorskip("moto.server", reason="needs moto[server]")
+    pytest.importorskip("s3fs")
+    server = moto.ThreadedMotoServer(port=0)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def bucket(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Its URI; the environment is what a pod's would be."""
+    import fsspec
+
+    for name, value in {
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_ACCESS_KEY_ID": "key",
+        "AWS_SECRET_ACCESS_KEY": "secret",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    fsspec.filesystem("s3").clear_instance_cache()
+    files = fsspec.filesystem("s3")
+    if not files.exists("engines"):
+        files.mkdir("engines")
+    if files.exists("engines/wine"):
+        files.rm("engines/wine", recursive=True)
+    return "s3://engines/wine"
+
+
+def test_a_build_goes_to_s3_once_and_comes_back_with_its_digest(workshop: Workshop, bucket: str) -> None:
+    output = {"uri": bucket, "filename": "model.onnx"}
+    outcome = workshop.build(output=output)
+    assert outcome.built
+    assert not workshop.build(output=output).built
+    manifest = workshop.root / "repository.json"
+    manifest.write_text(json.dumps({"models": [{"name": "wine", "versions": [{"version": 3, "uri": bucket}]}]}))
+    (folder,) = fetch(manifest, workshop.root / "served")
+    assert file_sha256(folder / "model.onnx") == outcome.report.files["model.onnx"]
+
+
+def test_the_second_writer_to_s3_waits_and_leaves_the_first_ones_files(tmp_path: Path, bucket: str) -> None:
+    store = ObjectStore(bucket)
+    store._files.pipe_file(f"{bucket}/.1.claim", json.dumps({"since": time()}).encode())
+    placed: list[bool] = []
+    second = threading.Thread(
+        target=lambda: placed.append(ObjectStore(bucket).put(version(tmp_path / "b", "b"), 1, replace=False))
+    )
+    second.start()
+    store._files.pipe_file(f"{bucket}/1/{REPORT}", b"a")
+    store._files.rm_file(f"{bucket}/.1.claim")
+    second.join(timeout=60)
+    assert placed == [False]
+    assert store.report(1) == b"a"
+
+
+def test_a_claim_that_a_killed_build_left_is_taken_over(tmp_path: Path, bucket: str) -> None:
+    store = ObjectStore(bucket)
+    store._files.pipe_file(f"{bucket}/.1.claim", json.dumps({"since": time() - 3600}).encode())
+    assert store.put(version(tmp_path / "a", "a"), 1, replace=False)
+    assert store._files.ls(bucket, refresh=True, detail=False) == ["engines/wine/1"]
+
+
+def test_a_bucket_that_is_not_there_is_unreachable(
+    bucket: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("slipform_runtime.build.stores.objects.sleep", lambda _: None)
+    with pytest.raises(Unreachable, match="nowhere"):
+        ObjectStore("s3://nowhere/wine").put(version(tmp_path / "a", "a"), 1, replace=False)
+
+
+def test_a_claim_is_made_by_one_of_two(bucket: str) -> None:
+    files: Any = ObjectStore(bucket)._files
+    files.pipe_file(f"{bucket}/.1.claim", b"{}", mode="create")
+    with pytest.raises(FileExistsError):
+        files.pipe_file(f"{bucket}/.1.claim", b"{}", mode="create")
