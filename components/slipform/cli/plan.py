@@ -35,6 +35,10 @@ def plan(
         Path | None, typer.Option("--render", metavar="DIR", help="Write the Kubernetes manifests to this folder.")
     ] = None,
     per: Annotated[Per, typer.Option("--per", help="One manifest file per model, or per resource.")] = Per.model,
+    preview: Annotated[
+        Path | None,
+        typer.Option("--preview", metavar="FILE", help="Show what `pulumi preview --json` wrote to FILE instead."),
+    ] = None,
     explain: Annotated[
         str | None,
         typer.Option("--explain", metavar="FIELD", help="Say what a field is, its value, and where that comes from."),
@@ -53,9 +57,13 @@ def plan(
       slipform plan -s prod --explain scaling.max_replicas
     """
     from ..project import find_root, load
+    from .diff import read_preview
     from .report import print_findings
     from .where import spec_files
 
+    if preview is not None:
+        _show(read_preview(preview).head, format)
+        return
     root = find_root(Path.cwd())
     name = chosen_stack(root, stack)
     files = spec_files(root, specs) if specs else None
