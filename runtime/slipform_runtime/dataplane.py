@@ -8,7 +8,7 @@ from slipform_runtime.inference import InferRequest, TensorSpec
 from slipform_runtime.metrics.statistics import Duration, VersionStatistics
 from slipform_runtime.repository.repository import ModelRepository
 from slipform_runtime.repository.served import Answer, ServedVersion
-from slipform_runtime.tracing import NoTracing, Tracing
+from slipform_runtime.tracing import Tracing
 
 EXTENSIONS = ["binary_tensor_data", "model_configuration", "model_repository", "statistics"]
 CONTROL_REFUSED = "load and unload need --model-control-mode explicit, and the management port where there is one"
@@ -30,7 +30,7 @@ class DataPlane:
     """Answers everything that a client can ask of the models."""
 
     def __init__(self, repository: ModelRepository, tracing: Tracing | None = None) -> None:
-        self._tracing = tracing or NoTracing()
+        self._tracing = tracing
         self.repository = repository
         self.draining = False
 
@@ -77,7 +77,8 @@ class DataPlane:
 
     def infer(self, served: ServedVersion, request: InferRequest, answer: Answer, caller: Caller) -> None:
         """Run the request; `answer` is called once unless the caller goes away. Raises where refused at once."""
-        answer = self._tracing.around(served.name, served.version, request.id, caller.traceparent, answer)
+        if self._tracing is not None:
+            answer = self._tracing.around(served.name, served.version, request.id, caller.traceparent, answer)
         caller.on_disconnect = served.infer(request, answer, caller.arrived_at)
 
     async def load(self, name: str, config: Any = None) -> None:

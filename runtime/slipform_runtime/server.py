@@ -75,7 +75,8 @@ class Server:
         for handler in self._handlers.values():
             handler.close()
         abandoned = await self.repository.close()
-        await asyncio.to_thread(self._tracing.close)
+        if self._tracing is not None:
+            await asyncio.to_thread(self._tracing.close)
         log.info("server_stopped", abandoned=abandoned)
         return abandoned
 

@@ -6,7 +6,7 @@ the extra `slipform-runtime[otel]`, imported only where an endpoint is configure
 
 from collections.abc import Callable
 from importlib import import_module
-from typing import Any, Protocol
+from typing import Any
 
 from slipform_runtime.errors import InferenceError
 from slipform_runtime.inference import InferResponse
@@ -15,30 +15,7 @@ from slipform_runtime.settings import SettingsError, Trace
 Answer = Callable[[InferResponse | InferenceError], None]
 
 
-class Tracing(Protocol):
-    """What the data plane asks of it."""
-
-    def around(self, model: str, version: str, request_id: str, traceparent: str, answer: Answer) -> Answer:
-        """An `answer` that ends the request's span before it answers."""
-        ...
-
-    def close(self) -> None:
-        """Send what is left."""
-        ...
-
-
-class NoTracing:
-    """Nothing is traced."""
-
-    def around(self, model: str, version: str, request_id: str, traceparent: str, answer: Answer) -> Answer:
-        """The answer itself."""
-        return answer
-
-    def close(self) -> None:
-        """Nothing to send."""
-
-
-class OpenTelemetry:
+class Tracing:
     """Spans to a collector."""
 
     def __init__(self, provider: Any) -> None:
@@ -77,10 +54,10 @@ class OpenTelemetry:
         self._provider.shutdown()
 
 
-def tracing_for(settings: Trace) -> Tracing:
-    """What the settings ask for; raises SettingsError where its libraries are missing."""
+def tracing_for(settings: Trace) -> Tracing | None:
+    """What the settings ask for, None for no traces; raises SettingsError where its libraries are missing."""
     if not settings.endpoint:
-        return NoTracing()
+        return None
     try:
         sdk = import_module("opentelemetry.sdk.trace")
         sampling = import_module("opentelemetry.sdk.trace.sampling")
@@ -98,4 +75,4 @@ def tracing_for(settings: Trace) -> Tracing:
     provider.add_span_processor(
         export.BatchSpanProcessor(otlp.OTLPSpanExporter(endpoint=settings.endpoint, insecure=insecure))
     )
-    return OpenTelemetry(provider)
+    return Tracing(provider)

@@ -9,7 +9,7 @@ import pytest
 from runtime_testing.models import BATCHING, picky, put
 from runtime_testing.serving import RunningServer
 from slipform_runtime.settings import SettingsError, Trace
-from slipform_runtime.tracing import NoTracing, OpenTelemetry, tracing_for
+from slipform_runtime.tracing import Tracing, tracing_for
 
 sdk = pytest.importorskip("opentelemetry.sdk.trace")
 TRACE = "0af7651916cd43dd8448eb211c80319c"
@@ -25,7 +25,7 @@ def spans(monkeypatch: pytest.MonkeyPatch) -> Any:
     kept = InMemorySpanExporter()
     provider = sdk.TracerProvider(sampler=ParentBasedTraceIdRatio(0))
     provider.add_span_processor(SimpleSpanProcessor(kept))
-    monkeypatch.setattr("slipform_runtime.server.tracing_for", lambda settings: OpenTelemetry(provider))
+    monkeypatch.setattr("slipform_runtime.server.tracing_for", lambda settings: Tracing(provider))
     return kept
 
 
@@ -52,7 +52,7 @@ def test_a_traced_callers_requests_are_spans_of_its_trace(
 
 
 def test_without_an_endpoint_nothing_is_imported() -> None:
-    assert isinstance(tracing_for(Trace()), NoTracing)
+    assert tracing_for(Trace()) is None
 
 
 def test_missing_libraries_are_said_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:

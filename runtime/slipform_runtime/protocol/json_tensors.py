@@ -4,9 +4,8 @@ The JSON text of a tensor is decoded straight into lists of the right element ty
 bool or a fraction where an integer is due), so that numpy never guesses.
 """
 
-import warnings
 from functools import cache
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import numpy as np
@@ -15,10 +14,10 @@ from slipform_runtime.datatypes import Tensor
 from slipform_runtime.errors import InvalidRequest
 from slipform_runtime.tensors import check_shape, numpy_dtype
 
-# A number over FP32's range becomes infinite, which is refused: no need to warn.
-warnings.filterwarnings("ignore", "overflow encountered in cast", RuntimeWarning)
+_FLT_MAX = float(np.finfo(np.float32).max)
+_Float32 = Annotated[float, msgspec.Meta(ge=-_FLT_MAX, le=_FLT_MAX)]  # checked while decoding
 
-_ELEMENTS: dict[str, type] = {"BOOL": bool, "BYTES": str, "FP32": float, "FP64": float}
+_ELEMENTS: dict[str, Any] = {"BOOL": bool, "BYTES": str, "FP32": _Float32, "FP64": float}
 
 
 def from_json(name: str, datatype: str, shape: list[int] | tuple[int, ...], data: bytes | memoryview) -> Tensor:
@@ -74,6 +73,8 @@ def _parse(name: str, datatype: str, data: bytes | memoryview, rank: int | None)
         values = _decoder(_ELEMENTS.get(datatype, int), depth).decode(data)
         tensor = _bytes_array(values) if datatype == "BYTES" else np.array(values, dtype)
     except msgspec.ValidationError as error:
+        if "= 3.4" in str(error) or "= -3.4" in str(error):
+            raise InvalidRequest(f"input '{name}' has a number that does not fit FP32") from error
         raise InvalidRequest(f"input '{name}' is {datatype}: {error}") from error
     except OverflowError as error:
         raise InvalidRequest(f"input '{name}' has a number that does not fit {datatype}") from error
@@ -81,8 +82,6 @@ def _parse(name: str, datatype: str, data: bytes | memoryview, rank: int | None)
         raise InvalidRequest(f"input '{name}': its nested lists are not of one shape") from error
     if datatype == "BYTES" and depth != 1:
         return tensor.reshape(_shape_of(name, values))
-    if datatype == "FP32" and not np.isfinite(tensor).all():  # JSON has no infinity: it has become one
-        raise InvalidRequest(f"input '{name}' has a number that does not fit FP32")
     return tensor
 
 
@@ -100,7 +99,7 @@ def _depth(data: bytes | memoryview) -> int:
 
 
 @cache
-def _decoder(element: type, depth: int) -> "msgspec.json.Decoder[Any]":
+def _decoder(element: Any, depth: int) -> "msgspec.json.Decoder[Any]":
     kind: Any = element
     for _ in range(depth):
         kind = list[kind]
