@@ -1,5 +1,6 @@
 """OpenVINO's intermediate representation: `model.xml` with `model.bin` beside it."""
 
+import re
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -83,8 +84,8 @@ def _openvino() -> Any:
 
 
 def _names(text: str, operator: str) -> bool:
-    unsupported = "not support" in text or "unsupported" in text.lower() or "No creator" in text
-    return unsupported and operator in text.replace(".", " ").replace(",", " ").replace("(", " ").split()
+    _, rule, operations = text.partition("No conversion rule found for operations:")
+    return bool(rule) and operator in re.split(r"[^A-Za-z0-9_]+", operations)
 
 
 def _last_line(error: Exception) -> str:

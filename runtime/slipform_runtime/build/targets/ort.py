@@ -38,8 +38,9 @@ class OrtTarget:
         except Exception as error:
             raise ToolFailed(f"ONNX Runtime's converter to ORT format fails on this graph: {error}") from error
         (made / f"{to.stem}.ort").replace(to)
-        operators = next(made.glob("*required_operators*.config"))
-        operators.replace(to.with_name(OPERATORS))
+        operators = next(made.glob("*required_operators*.config")).read_text()
+        lines = [line for line in operators.splitlines() if not line.startswith("#")]  # comments name scratch files
+        to.with_name(OPERATORS).write_text("\n".join(lines) + "\n")
         count = _count(to.with_name(OPERATORS))
         steps.append(f"ORT format; a reduced ONNX Runtime needs {count} operators, listed in {OPERATORS}")
         return Made(steps, {"optimization_style": "Fixed", "target_platform": "arm", "type_reduction": True})

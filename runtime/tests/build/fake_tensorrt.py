@@ -1,0 +1,152 @@
+"""The part of TensorRT's Python API that builds and loads engines, typed as NVIDIA's documentation has it.
+
+It stands in where the library can't load: it records what it is told, and an engine of it is the graph's own bytes. The
+names are held against the real bindings in test_tensorrt.py, where their wheel is installed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum, IntEnum
+from pathlib import Path
+
+import onnx
+
+Dims = tuple[int, ...]
+
+
+class NetworkDefinitionCreationFlag(IntEnum):
+    STRONGLY_TYPED = 1
+
+
+class MemoryPoolType(Enum):
+    WORKSPACE = 0
+
+
+class BuilderFlag(Enum):
+    """Without FP16 and INT8: version 11 has none, so touching one fails."""
+
+    VERSION_COMPATIBLE = 0
+
+
+class HardwareCompatibilityLevel(Enum):
+    NONE = 0
+    AMPERE_PLUS = 1
+
+
+class Logger:
+    WARNING = 2
+
+    def __init__(self, min_severity: int) -> None:
+        self.min_severity = min_severity
+
+
+@dataclass
+class ParserError:
+    operator: str
+    name: str
+    text: str
+
+    def node_operator(self) -> str:
+        return self.operator
+
+    def node_name(self) -> str:
+        return self.name
+
+    def desc(self) -> str:
+        return self.text
+
+
+@dataclass
+class INetworkDefinition:
+    flags: int
+    graph: bytes = b""
+
+
+class OnnxParser:
+    """Takes every graph but those with operators of a foreign domain."""
+
+    def __init__(self, network: INetworkDefinition, logger: Logger) -> None:
+        self._network, self._errors = network, list[ParserError]()
+
+    def parse_from_file(self, model: str) -> bool:
+        self._network.graph = Path(model).read_bytes()
+        for node in onnx.load_from_string(self._network.graph).graph.node:
+            if node.domain not in ("", "ai.onnx"):
+                self._errors.append(ParserError(node.op_type, node.name, "Plugin not found"))
+        return not self._errors
+
+    @property
+    def num_errors(self) -> int:
+        return len(self._errors)
+
+    def get_error(self, index: int) -> ParserError:
+        return self._errors[index]
+
+
+@dataclass
+class IOptimizationProfile:
+    shapes: dict[str, tuple[Dims, Dims, Dims]] = field(default_factory=dict)
+
+    def set_shape(self, input: str, min: Dims, opt: Dims, max: Dims) -> None:
+        self.shapes[input] = min, opt, max
+
+
+@dataclass
+class ITimingCache:
+    data: bytes
+
+    def serialize(self) -> bytes:
+        return self.data or b"timings"
+
+
+@dataclass
+class IBuilderConfig:
+    pools: dict[MemoryPoolType, int] = field(default_factory=dict)
+    flags: set[BuilderFlag] = field(default_factory=set)
+    profiles: list[IOptimizationProfile] = field(default_factory=list)
+    hardware_compatibility_level: HardwareCompatibilityLevel = HardwareCompatibilityLevel.NONE
+    cache: ITimingCache | None = None
+
+    def set_memory_pool_limit(self, pool: MemoryPoolType, pool_size: int) -> None:
+        self.pools[pool] = pool_size
+
+    def set_flag(self, flag: BuilderFlag) -> None:
+        self.flags.add(flag)
+
+    def add_optimization_profile(self, profile: IOptimizationProfile) -> int:
+        self.profiles.append(profile)
+        return len(self.profiles) - 1
+
+    def create_timing_cache(self, serialized_timing_cache: bytes) -> ITimingCache:
+        return ITimingCache(serialized_timing_cache)
+
+    def set_timing_cache(self, cache: ITimingCache, ignore_mismatch: bool) -> bool:
+        if cache.data == b"of another version":
+            return False
+        self.cache = cache
+        return True
+
+    def get_timing_cache(self) -> ITimingCache:
+        assert self.cache is not None
+        return self.cache
+
+
+class Builder:
+    made: list[tuple[INetworkDefinition, IBuilderConfig]]
+
+    def __init__(self, logger: Logger) -> None:
+        self.logger = logger
+
+    def create_network(self, flags: int = 0) -> INetworkDefinition:
+        return INetworkDefinition(flags)
+
+    def create_builder_config(self) -> IBuilderConfig:
+        return IBuilderConfig()
+
+    def create_optimization_profile(self) -> IOptimizationProfile:
+        return IOptimizationProfile()
+
+    def build_serialized_network(self, network: INetworkDefinition, config: IBuilderConfig) -> bytes | None:
+        Builder.made.append((network, config))
+        return network.graph or None
