@@ -73,7 +73,8 @@ def plan(
 
         print_explanation(project, explain)
         return
-    if project.warnings:
+    if project.warnings and format is not View.tree:
+        # The tree ends with them.
         print_findings(project.warnings)
     graph = _run(root, name, files)
     _show(graph, format)
