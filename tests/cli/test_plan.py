@@ -90,5 +90,16 @@ def test_without_a_stack_the_choice_is_named(slipform: Run) -> None:
     assert slipform("plan", SLIPFORM_STACK="dev").returncode == 0
 
 
+def test_the_rules_are_written_with_the_tests_that_prove_them(slipform: Run, project: Path) -> None:
+    done = slipform("plan", "-s", "prod", "--rules", "rules")
+    assert done.returncode == 0, done.stderr
+    servers = ("fraud", "iris", "text-direction", "ticket-router")
+    expected = {f"{server}.{what}.yaml" for server in servers for what in ("rules", "tests")}
+    assert {file.name for file in (project / "rules").glob("*.yaml")} == expected
+    objects = slipform("plan", "-s", "prod", "--format", "json").stdout
+    assert '"SlipformErrorBudgetBurn"' in objects
+    assert "SlipformErrorBudgetBurn" in (project / "rules" / "iris.rules.yaml").read_text(encoding="utf-8")
+
+
 def test_no_colour_where_it_is_not_wanted(slipform: Run) -> None:
     assert "\x1b[" not in slipform("plan", "-s", "dev", NO_COLOR="1", FORCE_COLOR="").stdout

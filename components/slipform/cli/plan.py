@@ -13,6 +13,7 @@ from .where import Specs, Stack, chosen_stack
 
 if TYPE_CHECKING:
     from ..plan import Graph
+    from ..project import Project
 
 
 class View(StrEnum):
@@ -33,6 +34,10 @@ def plan(
     format: Annotated[View, typer.Option("--format", help="How to show it.")] = View.tree,
     render: Annotated[
         Path | None, typer.Option("--render", metavar="DIR", help="Write the Kubernetes manifests to this folder.")
+    ] = None,
+    rules: Annotated[
+        Path | None,
+        typer.Option("--rules", metavar="DIR", help="Write Prometheus' rules and their promtool tests to this folder."),
     ] = None,
     per: Annotated[Per, typer.Option("--per", help="One manifest file per model, or per resource.")] = Per.model,
     preview: Annotated[
@@ -80,6 +85,8 @@ def plan(
     _show(graph, format)
     if render is not None:
         _render(graph, render, per)
+    if rules is not None:
+        _write_rules(project, rules)
 
 
 def _run(root: Path, stack: str, files: Sequence[Path] | None) -> Graph:
@@ -101,6 +108,14 @@ def _show(graph: Graph, view: View) -> None:
     else:
         write = {View.json: to_json, View.markdown: to_markdown, View.html: to_html}[view]
         typer.echo(write(graph).rstrip("\n"))
+
+
+def _write_rules(project: Project, directory: Path) -> None:
+    from ..infra.rules.files import rule_files
+    from ..plan.views.folder import write
+
+    write(directory, rule_files(project))
+    typer.echo(f"wrote {directory}; promtool test rules {directory}/*.tests.yaml proves them", err=True)
 
 
 def _render(graph: Graph, directory: Path, per: Per) -> None:

@@ -17,21 +17,21 @@ from ..review.capacity import pool_of
 from ..spec.findings import SlipformError
 from ..spec.modelspec import ModelSpec
 from ..spec.nodes import PoolReference
-from .autoscaler import Autoscaler, AutoscalerArgs, ScaleTarget
+from .autoscaler import Autoscaler, AutoscalerArgs
 from .build import EngineBuild, EngineBuildArgs
 from .disruption import PodDisruptionBudget, PodDisruptionBudgetArgs
 from .identity import WorkloadIdentity, WorkloadIdentityArgs, existing_account, served_uris
 from .network_policy import NetworkPolicy, NetworkPolicyArgs, is_restricted
 from .nodes import GpuNodePool, GpuNodePoolArgs
 from .placement import Placement, placement
-from .platform import CANDIDATE, STABLE, Platform
+from .platform import STABLE, Platform
 from .progressive import ProgressiveRollout, ProgressiveRolloutArgs
 from .project_files import handler_texts, model_files
 from .rules.component import ServiceLevelRules, ServiceLevelRulesArgs
 from .scaling import scaling_plan
 from .service import create_service
 from .serving import ServingDeployment, ServingDeploymentArgs
-from .tracks import replicas, tracks
+from .tracks import deployment_name, replicas, tracks, workload, workloads
 from .traffic import TrafficRoute, TrafficRouteArgs, is_routed
 
 
@@ -167,7 +167,7 @@ class ModelService(pulumi.ComponentResource):
     def _create_deployment(self, track: str) -> ServingDeployment:
         server = self._servers[track]
         return ServingDeployment(
-            self._deployment_name(track),
+            deployment_name(self._name, track),
             ServingDeploymentArgs(
                 platform=self._platform,
                 server=server,
@@ -206,12 +206,12 @@ class ModelService(pulumi.ComponentResource):
         """Beside the Deployment, not after it: it is what brings the pods that an update waits for."""
         bounds = replicas(self._spec, track)
         return Autoscaler(
-            self._deployment_name(track),
+            deployment_name(self._name, track),
             AutoscalerArgs(
                 platform=self._platform,
                 server=self._name,
                 spec=self._spec,
-                target=self._workload(track),
+                target=workload(self._name, self._spec, track),
                 plan=replace(self._plan, min_replicas=bounds.min, max_replicas=bounds.max),
                 engine=self._engine.name,
                 metrics=self._metrics,
@@ -240,21 +240,14 @@ class ModelService(pulumi.ComponentResource):
                 server=self._name,
                 specs=self._args.specs,
                 metrics=self._metrics,
-                workloads=tuple(self._workload(track) for track in self._servers),
+                workloads=workloads(self._name, self._spec),
                 hpas=tuple(autoscaler.hpa_name for autoscaler in self.autoscalers.values()),
             ),
             opts=self._within,
         )
-
-    def _workload(self, track: str) -> ScaleTarget:
-        """What runs a track's pods: the Deployment, or the Rollout that took them over from it."""
-        return ScaleTarget(self._deployment_name(track), "Rollout" if self.rollout else "Deployment")
 
     @property
     def _placement(self) -> Placement:
         name = self._spec.nodes.pool if isinstance(self._spec.nodes, PoolReference) else self._name
         pool = pool_of(self._spec, self._platform.stack)
         return placement(name, pool, self._spec.serving.resources.accelerator)
-
-    def _deployment_name(self, track: str) -> str:
-        return self._name if track == STABLE else f"{self._name}-{CANDIDATE}"
