@@ -142,6 +142,15 @@ def test_a_model_without_anything_to_quantise_is_refused(workshop: Workshop, pre
         workshop.build(precision=precision, outputs=[], calibration={"uri": workshop.samples()})
 
 
+def test_a_model_of_trees_has_nothing_to_quantise(workshop: Workshop) -> None:
+    node = helper.make_node("Normalizer", ["x"], ["probabilities"], domain="ai.onnx.ml", norm="L2")
+    scaler = model([node], [("x", ("N", 8))], [("probabilities", ("N", 8))], domains=("ai.onnx.ml",))
+    del scaler.opset_import[0]  # as scikit-learn's converter leaves a model without one of ONNX's own operators
+    workshop.put(scaler)
+    with pytest.raises(BadInput, match="this model has none"):
+        workshop.build(precision="int8-dynamic", outputs=[])
+
+
 EXITS: list[tuple[dict[str, Any], int, str]] = [
     ({"source": {"uri": "file:nowhere", "format": "onnx", "filename": "model.onnx"}}, 3, "is not a folder"),
     ({"max_batch_size": "2"}, 2, r"\$.max_batch_size"),

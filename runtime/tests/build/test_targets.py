@@ -58,7 +58,7 @@ def test_an_operator_that_openvino_lacks_is_named_with_its_node(
     node = onnx.helper.make_node("Inverse", ["x"], ["probabilities"], name="inverse_7", domain="com.microsoft")
     graph = model([node], [("x", ("N", 8, 8))], [("probabilities", ("N", 8, 8))], domains=("com.microsoft",))
     workshop.put(graph)
-    tensors = {
+    tensors: dict[str, Any] = {
         "inputs": [{"name": "x", "dtype": "FP32", "shape": [8, 8]}],
         "outputs": [{"name": "probabilities", "dtype": "FP32", "shape": [8, 8]}],
     }

@@ -11,12 +11,20 @@ from slipform_runtime.build.processor import has_int8_dot_product
 
 QUANTISED = "MatMulInteger", "DynamicQuantizeMatMul", "MatMulIntegerToFloat", "QAttention", "DynamicQuantizeLSTM"
 
+_PRODUCTS = "MatMul", "Gemm", "Attention", "LSTM"
+_NOTHING = (
+    "precision int8-dynamic quantises matrix products with constant weights, and this model has none; "
+    "for convolutions use int8-static with calibration"
+)
+
 
 def to_int8_dynamic(model: onnx.ModelProto, work: Path) -> tuple[onnx.ModelProto, str]:
     """The model with its matrix products in INT8, and how many; convolutions stay, which it makes slower."""
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     given, made = work / "to-quantise.onnx", work / "int8-dynamic.onnx"
+    if not any(node.op_type in _PRODUCTS for node in nodes(model.graph)):
+        raise BadInput(_NOTHING)
     save(at_least_opset(model, 11, 17), given)
     reduced = not has_int8_dot_product()
     try:
@@ -35,8 +43,5 @@ def to_int8_dynamic(model: onnx.ModelProto, work: Path) -> tuple[onnx.ModelProto
     quantised = read(made)
     count = sum(node.op_type in QUANTISED for node in nodes(quantised.graph))
     if not count:
-        raise BadInput(
-            "precision int8-dynamic quantises matrix products with constant weights, and this model has none; "
-            "for convolutions use int8-static with calibration"
-        )
+        raise BadInput(_NOTHING)
     return quantised, f"{count} matrix products in INT8, weights of {7 if reduced else 8} bits by channel"

@@ -1,0 +1,132 @@
+"""``slipform build``"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .where import Stack
+
+if TYPE_CHECKING:
+    from ..spec.modelspec import ModelSpec
+    from ..spec.stack import StackConfig
+
+
+def build(
+    spec: Annotated[Path, typer.Argument(help="The spec file.", metavar="SPEC")],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="DIR", help="A model repository; absent: the stack's artifacts."),
+    ] = None,
+    stack: Stack = None,
+    model: Annotated[
+        Path | None,
+        typer.Option("--model", metavar="PATH", help="A model's file or version folder in place of model.uri."),
+    ] = None,
+    target: Annotated[
+        str | None, typer.Option("--target", help="In place of build.target: onnx, tensorrt or openvino.")
+    ] = None,
+    precision: Annotated[
+        str | None,
+        typer.Option("--precision", help="In place of build.precision: fp32, fp16, int8-dynamic or int8-static."),
+    ] = None,
+    reports: Annotated[
+        Path | None,
+        typer.Option("--reports", metavar="DIR", help="Write the reports here too, if a gate is missed as well."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Build even what was built before.")] = False,
+    trust_pickle: Annotated[
+        bool, typer.Option("--trust-pickle", help="Read a model file that can run any code while it is read.")
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the report.")] = False,
+) -> None:
+    """Build a spec's model on this machine, as its Job does in the cluster: convert, compare, time, publish.
+
+    Exit codes: 0 built, or already there; 1 a gate was missed; 2 bad input; 3 a store could not be reached;
+    4 a digest differs; 5 a package, library or device is missing here; 6 the disk is full; 7 a tool failed.
+
+    Examples:
+
+      slipform build model_specs/fraud.yaml --model fraud.onnx --output models
+
+      slipform build model_specs/iris.yaml --target onnx --precision int8-dynamic --output models --reports reports
+
+      slipform build model_specs/fraud.yaml -s prod
+    """
+    from importlib.util import find_spec
+
+    from ..engines.build_manifest import MANIFEST, build_manifest
+    from ..project import find_root, load, read_specs
+    from ..spec.findings import SlipformError
+
+    if find_spec("slipform_runtime") is None or find_spec("onnx") is None:
+        raise SlipformError("the build step is not installed here: pip install 'slipform-runtime[build]'")
+    root = find_root(spec.absolute().parent)
+    if stack is None and output is None:
+        raise SlipformError("where to? --output DIR names a model repository, -s STACK publishes to its artifacts")
+    config = load(root, stack, only=[spec.absolute()]).stack if stack else _this_machine()
+    (read,) = read_specs(root, [spec.absolute()], stack)
+    chosen = _changed(read, target, precision, model)
+    with tempfile.TemporaryDirectory(prefix="slipform-build-") as scratch:
+        manifest = Path(scratch) / MANIFEST
+        manifest.write_text(build_manifest(chosen, chosen.model.version, config), encoding="utf-8")
+        arguments = [f"--manifest={manifest}"]
+        arguments += [f"--output={output.absolute()}"] if output else []
+        arguments += [f"--reports={reports.absolute()}"] if reports else []
+        arguments += ["--force"] * force + ["--trust-pickle"] * trust_pickle + ["--json"] * json
+        # Paths in a spec are the project's.
+        ended = subprocess.run([sys.executable, "-m", "slipform_runtime", "build", *arguments], cwd=root, check=False)
+    if ended.returncode == 0 and output is not None:
+        _configure(chosen, output, config)
+    raise typer.Exit(ended.returncode)
+
+
+def _changed(spec: ModelSpec, target: str | None, precision: str | None, model: Path | None) -> ModelSpec:
+    """The spec with what the command line says in its place, checked like the spec's own fields."""
+    from pydantic import ValidationError
+
+    from ..spec.build import Build
+    from ..spec.findings import SlipformError
+
+    if spec.build is None and target is None:
+        raise SlipformError(f"{spec.name} has no build; add build: {{target: onnx}}, or say --target onnx")
+    given = {"target": target, "precision": precision}
+    wanted = {name: value for name, value in given.items() if value is not None}
+    try:
+        build = Build.model_validate((spec.build.model_dump(exclude_unset=True) if spec.build else {}) | wanted)
+    except ValidationError as error:
+        raise SlipformError("; ".join(f"--{each['loc'][0]}: {each['msg']}" for each in error.errors())) from None
+    changes: dict[str, object] = {"build": build}
+    if model is not None:
+        if not model.exists():
+            raise SlipformError(f"--model {model}: there is no such file or folder")
+        changes["model"] = spec.model.model_copy(update={"uri": f"file:{model.absolute()}", "sha256": None})
+    return spec.model_copy(update=changes)
+
+
+def _this_machine() -> StackConfig:
+    """A stack whose artifacts are never used: `--output` stands for them."""
+    from ..spec.stack import StackConfig
+
+    return StackConfig.model_validate(
+        {
+            "cluster": {"context": "this-machine", "namespace": "default"},
+            "images": {"runtime": f"this-machine/slipform-runtime@sha256:{'0' * 64}"},
+            "artifacts": {"uri": "file:artifacts"},
+        }
+    )
+
+
+def _configure(spec: ModelSpec, output: Path, stack: StackConfig) -> None:
+    """So that any server of this layout can be started on the folder."""
+    from ..engines.config_pbtxt import config_pbtxt
+    from ..engines.servers import server
+
+    (model,) = server(spec.server, [spec], stack).models
+    text = config_pbtxt(model, reshape=spec.serving.engine == "triton")
+    (output / spec.name / "config.pbtxt").write_text(text, encoding="utf-8")
