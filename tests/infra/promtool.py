@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 import pytest
 import yaml
 
-PROMTOOL = shutil.which("promtool")
+from ..cluster.tools import Unavailable, ensure
+
+
+@cache
+def located() -> str | None:
+    """From PATH, or out of Debian's package; None where neither is to be had."""
+    try:
+        return str(ensure("promtool"))
+    except Unavailable:
+        return None
+
+
 needs_promtool = pytest.mark.skipif(
-    PROMTOOL is None and os.environ.get("CI") != "true",
-    reason="promtool is not on PATH: it comes with Prometheus (Debian: apt-get install prometheus)",
+    located() is None and os.environ.get("CI") != "true",
+    reason="promtool is not here: it comes with Prometheus (Debian: apt-get install prometheus)",
 )
 
 
 def promtool(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([PROMTOOL or "promtool", *arguments], cwd=cwd, capture_output=True, text=True, check=False)
+    return subprocess.run([located() or "promtool", *arguments], cwd=cwd, capture_output=True, text=True, check=False)
 
 
 def assert_passes(*arguments: str, cwd: Path) -> None:

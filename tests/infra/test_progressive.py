@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +16,7 @@ from slipform.spec.units import Duration
 
 from ..builders import merged, model_spec
 from . import crd_schemas
+from .promtool import assert_passes, needs_promtool
 from .recorder import Recorded, record
 from .served import BLUE_GREEN, METRICS, PORTS, PROGRESSIVE, exposing_stack, server
 
@@ -226,13 +225,11 @@ CASES: dict[str, tuple[list[dict[str, str]], float | None, float | None]] = {
 }
 
 
+@needs_promtool
 @pytest.mark.parametrize("case", CASES)
 def test_prometheus_answers_a_number_without_traffic_and_nothing_for_pods_that_it_does_not_know(
     case: str, tmp_path: Path
 ) -> None:
-    promtool = shutil.which("promtool")
-    if promtool is None:
-        pytest.skip("promtool is not on PATH (Debian: prometheus)")
     series, error_rate, p95 = CASES[case]
     found = rolled_out()
     expected = {"error-rate": error_rate, "p95-latency": p95}
@@ -251,5 +248,4 @@ def test_prometheus_answers_a_number_without_traffic_and_nothing_for_pods_that_i
     }
     file = tmp_path / "analysis.yaml"
     file.write_text(yaml.safe_dump(tests))
-    done = subprocess.run([promtool, "test", "rules", file], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert_passes("test", "rules", str(file), cwd=tmp_path)
