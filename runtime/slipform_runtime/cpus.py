@@ -1,4 +1,8 @@
-"""How many CPUs this process may use: the cgroup's quota, which the core count does not show."""
+"""How many CPUs this process may use: the cgroup's quota, which the core count does not show, or what it is told.
+
+A pod without a CPU limit has no quota, and on a large node would start a thread for each of its cores: `SLIPFORM_CPUS`
+says what the pod asked for.
+"""
 
 import os
 from math import ceil
@@ -10,6 +14,9 @@ _V1 = Path("/sys/fs/cgroup/cpu")
 
 def available_cpus() -> int:
     """At least 1."""
+    told = os.environ.get("SLIPFORM_CPUS", "")
+    if told.isdigit() and int(told) > 0:
+        return int(told)
     affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min(affinity, ceil(_quota() or affinity)))
 

@@ -19,6 +19,8 @@ from .sizes import on_gpu
 
 CONFIG = "runtime.json"
 FOLDER = "/etc/slipform"
+CPUS = "SLIPFORM_CPUS"
+"""Environment variable by which the runtime knows how many processors it may count on."""
 
 
 class FastAPI(Engine):
@@ -53,13 +55,19 @@ class FastAPI(Engine):
             startup=health.startup,
             readiness=health.readiness,
             liveness=health.liveness,
-            env=spec.serving.env,
+            env={CPUS: _cpus(spec), **spec.serving.env},
             drain_seconds=spec.serving.drain_timeout.whole_seconds(),
             files={MANIFEST: manifest(server.models), CONFIG: _config(server), **_model_files(server)},
         )
 
     def metrics(self, stack: StackConfig) -> Metrics:
         return fastapi_metrics.metrics()
+
+
+def _cpus(spec: ModelSpec) -> str:
+    """Threads for what the pod asks for: without a limit it sees all of its node's processors."""
+    resources = spec.serving.resources
+    return str(-(-(resources.cpu_limit or resources.cpu).millicores // 1000))
 
 
 def _image(specs: Iterable[ModelSpec]) -> checks.ImageField:
