@@ -14,6 +14,9 @@ from slipform_runtime.cpus import available_cpus
 from slipform_runtime.datatypes import Tensor
 
 
+_STEP = "converted to OpenVINO's representation, whose sums are in what its plugin thinks best for the processor"
+
+
 class OpenVinoRunner:
     """A model compiled for the processor; one request at a time, as fast as it can be answered."""
 
@@ -64,7 +67,7 @@ class OpenVinoTarget:
                 raise BadInput(f"OpenVINO {openvino.__version__} has no {names}") from error
             raise ToolFailed(f"OpenVINO cannot convert the model: {_last_line(error)}") from error
         openvino.save_model(converted, to, compress_to_fp16=half)
-        return Made([*steps, "converted to OpenVINO's representation"], {"compress_to_fp16": half})
+        return Made([*steps, _STEP], {"compress_to_fp16": half})
 
     def load(self, path: Path) -> OpenVinoRunner:
         """Compile for the processor, with the threads that a server would have."""
