@@ -1,5 +1,6 @@
 """This repository's program and stacks under the real engine, against what `slipform plan` foretells."""
 
+import copy
 import json
 import os
 import shutil
@@ -127,4 +128,14 @@ def without_stack(operations: dict[str, str]) -> dict[str, str]:
 
 
 def declared(planned: dict[str, Any] | None) -> Any:
-    return None if planned is None else planned["inputs"]
+    """The inputs that the engine compares: all but those that the program tells it to ignore."""
+    if planned is None:
+        return None
+    inputs = copy.deepcopy(planned["inputs"])
+    for path in planned.get("options", {}).get("ignore_changes", []):
+        *parents, last = path.split(".")
+        place = inputs
+        for key in parents:
+            place = place.get(key, {})
+        place.pop(last, None)
+    return inputs
