@@ -24,8 +24,16 @@ def problems(name: str, stack: StackConfig | None = None, **changes: Any) -> lis
     return list(engine(name).problems(model_spec(serving=serving, **changes), stack))
 
 
-@pytest.mark.parametrize("name", ["triton", "fastapi"])
-@pytest.mark.parametrize("build", [None, {"target": "onnx"}, TENSORRT])
+@pytest.mark.parametrize(
+    ("name", "build"),
+    [
+        ("triton", None),
+        ("triton", {"target": "onnx"}),
+        ("triton", TENSORRT),
+        ("fastapi", None),
+        ("fastapi", {"target": "onnx"}),
+    ],
+)
 def test_a_right_spec_has_none(name: str, build: dict[str, Any] | None) -> None:
     assert problems(name, stack_config(), build=build, slo=P95) == []
     assert problems(name, build=build, slo=P95) == []
@@ -75,8 +83,9 @@ def test_a_right_spec_has_none(name: str, build: dict[str, Any] | None) -> None:
             "no plain routes",
             "engine: fastapi",
         ),
+        ("fastapi", {"build": TENSORRT}, "build.target", "does not serve tensorrt", "engine: triton"),
         (
-            "fastapi",
+            "triton",
             {"build": {"target": "tensorrt", "profiles": [{"batch": {"min": 8, "opt": 16, "max": 32}}]}},
             "build.profiles[0].batch.min",
             "a request that is alone",
@@ -114,7 +123,6 @@ def test_what_an_engine_cannot_do_is_an_error(
             "model.outputs[0].labels",
         ),
         ("triton", {"build": {"target": "openvino"}}, "serving.resources.accelerator"),
-        ("fastapi", {"build": {"target": "openvino"}}, "serving.resources.accelerator"),
     ],
 )
 def test_what_does_less_than_is_hoped_is_a_warning(name: str, changes: dict[str, Any], field: str) -> None:
@@ -152,7 +160,7 @@ def test_the_remedy_engine_is_one_that_can(changes: dict[str, Any], only_on_trit
         ("triton", {"runtime_gpu": ...}, None, []),
         ("triton", {"runtime_gpu": ...}, TENSORRT, ["no image that builds tensorrt"]),
         ("fastapi", {"runtime_gpu": ...}, None, ["no image of the bundled runtime for GPUs"]),
-        ("fastapi", {"triton": ...}, TENSORRT, []),
+        ("fastapi", {"triton": ...}, {"target": "onnx"}, []),
     ],
 )
 def test_an_image_that_the_stack_lacks_is_missed(

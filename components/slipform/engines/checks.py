@@ -36,7 +36,7 @@ def serves_the_format(spec: ModelSpec, title: str, formats: frozenset[str]) -> I
         path=("build", "target") if spec.build else ("model", "format"),
         given=served,
         allowed=", ".join(sorted(formats)),
-        remedy=EXPORTS.get(served, "choose another engine"),
+        remedy=EXPORTS.get(served, "write engine: triton, or another target"),
     )
 
 

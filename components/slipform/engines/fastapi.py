@@ -1,4 +1,4 @@
-"""The bundled runtime, ``slipform-runtime``: batched inference with ONNX Runtime or TensorRT, and FastAPI's routes."""
+"""The bundled runtime, ``slipform-runtime``: batched inference with ONNX Runtime."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class FastAPI(Engine):
 
     name: ClassVar[str] = "fastapi"
     title: ClassVar[str] = "slipform-runtime"
-    formats: ClassVar[frozenset[str]] = frozenset({"onnx", "tensorrt", "openvino"})
+    formats: ClassVar[frozenset[str]] = frozenset({"onnx"})
 
     def problems(self, spec: ModelSpec, stack: StackConfig | None) -> Iterator[Finding]:
         yield from checks.serves_the_format(spec, "the bundled runtime", self.formats)
