@@ -73,14 +73,16 @@ def at_least_opset(model: onnx.ModelProto, version: int, to: int) -> onnx.ModelP
         ) from error
 
 
-def without_unused_domains(model: onnx.ModelProto) -> onnx.ModelProto:
-    """ONNX Runtime declares every domain that it knows; other tools take that for a need."""
+def with_used_domains(model: onnx.ModelProto) -> onnx.ModelProto:
+    """ONNX Runtime's optimiser of graphs declares every domain that it knows, that of transformers not even its own."""
     used = {node.domain for node in nodes(model.graph)} | {
         node.domain for function in model.functions for node in function.node
     }
     kept = [entry for entry in model.opset_import if entry.domain in used or entry.domain in ("", "ai.onnx")]
     del model.opset_import[:]
     model.opset_import.extend(kept)
+    missing = used - {entry.domain for entry in kept} - {"", "ai.onnx"}
+    model.opset_import.extend(onnx.helper.make_opsetid(domain, 1) for domain in sorted(missing))
     return model
 
 

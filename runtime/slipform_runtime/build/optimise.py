@@ -9,8 +9,8 @@ from pathlib import Path
 import onnx
 import onnxruntime
 
-from slipform_runtime.build.errors import BadInput
-from slipform_runtime.build.onnxfile import nodes, read, save, without_unused_domains
+from slipform_runtime.build.errors import BadInput, Missing
+from slipform_runtime.build.onnxfile import nodes, read, save, with_used_domains
 
 FUSED = "SkipLayerNormalization", "Attention", "MultiHeadAttention", "EmbedLayerNormalization", "BiasGelu", "FastGelu"
 """What a transformer's pattern becomes; without one of these the graph was no transformer."""
@@ -34,11 +34,11 @@ def fold(model: onnx.ModelProto, work: Path) -> onnx.ModelProto:
         onnxruntime.InferenceSession(str(given), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime's exceptions have no common base
         raise BadInput(cannot_run(model, str(error))) from error
-    return without_unused_domains(read(folded))
+    return with_used_domains(read(folded))
 
 
 def fuse_transformer(model: onnx.ModelProto) -> tuple[onnx.ModelProto, list[str]]:
-    """The model with a transformer's patterns fused, and which; the model itself where there is none.
+    """The model with a transformer's patterns fused, and what was done; the model itself where there is none.
 
     Fused operators are ONNX Runtime's: only its own engines run the result.
     """
@@ -48,14 +48,16 @@ def fuse_transformer(model: onnx.ModelProto) -> tuple[onnx.ModelProto, list[str]
 
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
-    with quiet():
-        try:
+    try:
+        with quiet():
             optimised = optimize_model(copy, model_type="bert", opt_level=0)
-        except Exception:  # it takes patterns for granted that only its own exporters make
-            return model, []
-        counts = optimised.get_fused_operator_statistics()
+            counts = optimised.get_fused_operator_statistics()
+    except ImportError as error:
+        raise Missing(f"fusing a transformer needs a package: {error}; install slipform-runtime[build]") from error
+    except Exception as error:  # it takes patterns for granted that only its own exporters make
+        return model, [f"not fused as a transformer: {error}"]
     found = [f"{counts[name]} {name}" for name in FUSED if counts.get(name)]
-    return (without_unused_domains(optimised.model), found) if found else (model, [])
+    return (with_used_domains(optimised.model), [f"transformer fused: {', '.join(found)}"]) if found else (model, [])
 
 
 def cannot_run(model: onnx.ModelProto, text: str) -> str:

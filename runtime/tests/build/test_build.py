@@ -16,7 +16,7 @@ import onnx
 import onnxruntime
 import pytest
 
-from runtime_testing.building import Workshop
+from runtime_testing.building import Workshop, model
 from slipform_runtime import cli
 from slipform_runtime.build.errors import GateMissed
 from slipform_runtime.build.report import SCHEMA, schema
@@ -138,6 +138,30 @@ def test_the_command_prints_the_report_and_ends_with_0(workshop: Workshop, capfd
     assert cli.main(arguments) == 0
     assert json.loads(capfd.readouterr().out)["name"] == "wine"
     assert cli.main(arguments) == 0, "the second time it is there already"
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16", "int8-dynamic", "int8-static"])
+def test_a_transformers_patterns_are_fused_in_each_precision(workshop: Workshop, precision: str) -> None:
+    random = np.random.default_rng(0)
+    weights = {"w": random.standard_normal((8, 8)), "scale": np.ones(8), "bias": np.zeros(8)}
+    nodes = [
+        onnx.helper.make_node("MatMul", ["x", "w"], ["m"]),
+        onnx.helper.make_node("Add", ["m", "x"], ["a"]),
+        onnx.helper.make_node("LayerNormalization", ["a", "scale", "bias"], ["n"], axis=-1, epsilon=1e-5),
+        onnx.helper.make_node("Softmax", ["n"], ["probabilities"], axis=-1),
+    ]
+    shape = ("N", "seq", 8)
+    constants = [onnx.numpy_helper.from_array(value.astype(np.float32), name) for name, value in weights.items()]
+    workshop.put(model(nodes, [("x", shape)], [("probabilities", shape)], constants))
+    outcome = workshop.build(
+        precision=precision,
+        inputs=[{"name": "x", "dtype": "FP32", "shape": ["seq", 8]}],
+        outputs=[],
+        profiles=[{"batch": {"min": 1, "opt": 2, "max": 2}, "seq": {"min": 1, "opt": 5, "max": 9}}],
+        calibration={"uri": workshop.samples(x=random.standard_normal((12, 5, 8)).astype(np.float32))},
+        accept={"max_abs_error": 0.05},
+    )
+    assert "transformer fused: 1 SkipLayerNormalization" in outcome.report.steps
 
 
 def test_generated_token_ids_stay_inside_the_table_of_the_embedding(workshop: Workshop, tmp_path: Path) -> None:

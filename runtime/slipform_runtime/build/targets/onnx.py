@@ -35,7 +35,7 @@ class OnnxRunner:
 
 
 class OnnxTarget:
-    """Folded, fused where it is a transformer, then in the manifest's precision."""
+    """Folded, in the manifest's precision, and fused where it is a transformer."""
 
     name = "onnx"
     tools: tuple[str, ...] = ("onnx", "onnxruntime")
@@ -49,13 +49,11 @@ class OnnxTarget:
         model = fold(plan.model, plan.work)
         folded = sum(1 for _ in nodes(model.graph))
         steps = [f"{given} nodes became {folded}: constants folded, what has no effect removed"]
-        # Attention as one operator would hide its products from static quantisation.
-        if plan.manifest.precision != "int8-static":
-            model, fused = fuse_transformer(model)
-            steps += [f"transformer fused: {', '.join(fused)}"] if fused else []
         model, converted = in_precision(model, plan)
+        # Afterwards: neither the converter to FP16 nor the quantisers know the operators that fusion makes.
+        model, fused = fuse_transformer(model)
         save(model, to)
-        return Made(steps + converted, {"graph_optimization_level": "basic"})
+        return Made([*steps, *converted, *fused], {"graph_optimization_level": "basic"})
 
     def load(self, path: Path) -> OnnxRunner:
         """A session on the processor."""

@@ -13,7 +13,6 @@ from slipform_runtime.build.targets.base import Made
 from slipform_runtime.cpus import available_cpus
 from slipform_runtime.datatypes import Tensor
 
-
 _STEP = "converted to OpenVINO's representation, whose sums are in what its plugin thinks best for the processor"
 
 
