@@ -4,6 +4,8 @@
 
 PYTHON ?= python3
 VENV := .venv
+# What the cluster tests start; found on PATH, or built once and kept outside the repository.
+TOOLS := etcd promtool kube-apiserver kube-controller-manager kube-scheduler kwok pulumi pulumi-language-python argo-rollouts
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
@@ -48,7 +50,7 @@ schema: $(READY)
 	$(BIN)/python tools/reference.py
 
 tools: $(READY)
-	$(BIN)/python -m tests.cluster.tools
+	$(BIN)/python -m tests.cluster.tools $(TOOLS)
 
 test-cluster: tools
 	$(BIN)/python -m pytest tests/cluster -m cluster

@@ -248,12 +248,16 @@ k8s.core.v1.ConfigMap("map", metadata={"name": "map"}, data={})
     assert graph.resources[0].inputs["data"] == {"added": "yes"}
 
 
+HEARING = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+"""A process that is started in the background ignores SIGINT, and so would all that it starts."""
+
+
 def test_an_interrupt_ends_the_programs_process_too(write_project: Write, tmp_path: Path) -> None:
     started = tmp_path / "started"
     root = write_project(
         f"import os, pathlib, time\npathlib.Path({str(started)!r}).write_text(str(os.getpid()))\ntime.sleep(600)\n"
     )
-    code = f"from pathlib import Path; from slipform import plan; plan.run(Path({str(root)!r}), 'dev')"
+    code = f"{HEARING}from pathlib import Path; from slipform import plan; plan.run(Path({str(root)!r}), 'dev')"
     process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
     child = _wait_for(started)
     process.send_signal(signal.SIGINT)

@@ -205,7 +205,9 @@ def test_an_interrupted_run_leaves_neither_files_nor_processes(
     git(repository, "commit", "-qam", "slow")
     marks = tmp_path / "marks"
     marks.mkdir()
+    # A process that is started in the background ignores SIGINT, and so would all that it starts.
     code = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
         "from pathlib import Path; from slipform.plan import revisions; "
         f"revisions.graphs(Path({str(repository / 'infra')!r}), 'HEAD', None, 'dev')"
     )
