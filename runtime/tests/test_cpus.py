@@ -1,6 +1,7 @@
 """How many threads a server takes: what it is told, else what its cgroup grants it."""
 
 import pytest
+
 from slipform_runtime.cpus import available_cpus
 
 
