@@ -127,6 +127,9 @@ def _configure(spec: ModelSpec, output: Path, stack: StackConfig) -> None:
     from ..engines.config_pbtxt import config_pbtxt
     from ..engines.servers import server
 
+    if spec.build and spec.build.target != "tensorrt":  # it runs here, where the accelerator need not be
+        resources = spec.serving.resources.model_copy(update={"accelerator": None})
+        spec = spec.model_copy(update={"serving": spec.serving.model_copy(update={"resources": resources})})
     (model,) = server(spec.server, [spec], stack).models
     text = config_pbtxt(model, reshape=spec.serving.engine == "triton")
     (output / spec.name / "config.pbtxt").write_text(text, encoding="utf-8")
