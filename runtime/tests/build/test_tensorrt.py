@@ -6,16 +6,18 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import onnx
 import pytest
 
 from runtime_testing.building import Workshop, model, perceptron
 from slipform_runtime.build import processor
-from slipform_runtime.build.errors import BadInput, Missing
+from slipform_runtime.build.errors import BadInput, Missing, ToolFailed
 from slipform_runtime.build.onnxfile import read
 from slipform_runtime.build.precision.convert import Plan
 from slipform_runtime.build.samples import read as read_samples
 from slipform_runtime.build.signature import signature
+from slipform_runtime.build.targets.onnx import OnnxTarget
 from slipform_runtime.build.targets.tensorrt import TensorRTTarget
 
 L4 = "NVIDIA L4, 580.82.07, 8.9"
@@ -29,17 +31,22 @@ SEQUENCE = {
 @pytest.fixture
 def trt(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ModuleType:
     """The fake library of version 11, on a machine with an L4."""
-    place = Path(__file__).with_name("fake_tensorrt.py")
-    spec = importlib.util.spec_from_file_location("tensorrt", place)
-    assert spec is not None
-    assert spec.loader is not None
-    fake = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, "tensorrt", fake)
-    spec.loader.exec_module(fake)
+    fake = _standing_in("tensorrt", "fake_tensorrt.py", monkeypatch)
+    _standing_in("cuda.bindings.runtime", "fake_cuda.py", monkeypatch)
     fake.__version__ = "11.4.0.106"  # type: ignore[attr-defined]
     fake.Builder.made = []
     monkeypatch.setattr(processor, "gpus", lambda: [L4])
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return fake
+
+
+def _standing_in(name: str, file: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(file))
+    assert spec is not None
+    assert spec.loader is not None
+    fake = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, name, fake)
+    spec.loader.exec_module(fake)
     return fake
 
 
@@ -165,6 +172,26 @@ def test_a_machine_without_gpu_or_library_is_said_to_lack_it(
     monkeypatch.setitem(sys.modules, "tensorrt", None)
     with pytest.raises(Missing, match=r"install slipform-runtime\[tensorrt\]"):
         built(workshop, trt)
+
+
+def test_an_engine_answers_by_the_profile_that_holds_the_batch(workshop: Workshop, trt: Any) -> None:
+    graph = workshop.models / "3" / "model.onnx"
+    runner, original = TensorRTTarget().load(graph), OnnxTarget().load(graph)
+    random = np.random.default_rng(0)
+    for size in (2, 7, 4, 8, 1):
+        batch = {"x": random.standard_normal((size, 8)).astype(np.float32)}
+        assert np.allclose(runner.run(batch)["probabilities"], original.run(batch)["probabilities"])
+    with pytest.raises(ToolFailed, match=r"no optimisation profile of the engine holds x \[9, 8\]"):
+        runner.run({"x": np.zeros((9, 8), np.float32)})
+    runner.close()
+    assert sys.modules["cuda.bindings.runtime"].memory == {}
+
+
+def test_cudas_errors_have_their_names(workshop: Workshop, trt: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    runner = TensorRTTarget().load(workshop.models / "3" / "model.onnx")
+    monkeypatch.setattr(sys.modules["cuda.bindings.runtime"], "LIMIT", 1)
+    with pytest.raises(ToolFailed, match="CUDA: cudaErrorMemoryAllocation"):
+        runner.run({"x": np.zeros((1, 8), np.float32)})
 
 
 NAMES = [
