@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from .. import __version__
+from .build import build
 from .diff import diff
 from .plan import plan
 from .schema import schema
@@ -22,7 +23,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (validate, plan, diff, serve, schema):
+for command in (validate, plan, diff, build, serve, schema):
     app.command()(command)
 
 
