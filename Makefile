@@ -28,7 +28,9 @@ $(READY): constraints.txt pyproject.toml runtime/pyproject.toml
 demo: $(READY)
 	@$(BIN)/python tools/demo.py
 
+# In CI every test that can run does: so a real Triton is there too, where its wheel installs.
 test: lint $(READY)
+	$(if $(CI),-$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r tests/engines/triton.txt)
 	$(BIN)/python -m pytest -m "not cluster"
 
 lint: $(READY)
