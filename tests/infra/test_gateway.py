@@ -157,6 +157,11 @@ def test_without_a_token_what_comes_from_outside_is_refused() -> None:
     assert by_gateway == {"from": [{"source": {**nobody, "namespaces": ["istio-system"]}}]}
 
 
+def test_a_token_that_is_meant_for_somebody_else_is_no_good() -> None:
+    rules = exposed("jwt", entry={"jwt_audiences": ["models"]}).one(":RequestAuthentication").inputs["spec"]["jwtRules"]
+    assert rules == [{"issuer": "https://login.example.com/", "audiences": ["models"]}]
+
+
 def test_pods_that_could_not_check_a_token_get_no_requests() -> None:
     assert exposed("jwt").one(":DestinationRule").inputs["spec"]["trafficPolicy"]["tls"] == {"mode": "ISTIO_MUTUAL"}
     assert "tls" not in exposed("none").one(":DestinationRule").inputs["spec"]["trafficPolicy"]

@@ -8,6 +8,7 @@ shared memory and the model's configuration have no route, whatever the engine w
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from ..engines.base import Port, Server
 from ..spec.stack import Gateway
@@ -88,7 +89,11 @@ def gateway_spec(server: Server, expose: Expose, gateway: Gateway) -> Spec:
 
 def request_authentication(server: Server, gateway: Gateway) -> Spec:
     """Whose tokens are good. Checked at the pods: at a gateway that others share, *their* tokens would be refused."""
-    rule = {"issuer": gateway.jwt_issuer} | ({"jwksUri": gateway.jwks_uri} if gateway.jwks_uri else {})
+    rule: dict[str, Any] = {"issuer": gateway.jwt_issuer}
+    if gateway.jwks_uri:
+        rule["jwksUri"] = gateway.jwks_uri
+    if gateway.jwt_audiences:
+        rule["audiences"] = list(gateway.jwt_audiences)
     return {"selector": {"matchLabels": selector(server.name)}, "jwtRules": [rule]}
 
 

@@ -184,6 +184,11 @@ class Gateway(Part):
         description="Where its keys are; absent: found through the issuer.",
         examples=["https://login.example.com/keys"],
     )
+    jwt_audiences: Many[Annotated[str, Field(min_length=1)]] = Field(
+        default=(),
+        description="Whom a token of auth: jwt must be meant for; absent: any token of the issuer is good.",
+        examples=[["models.example.com"]],
+    )
 
 
 class Prometheus(Part):
