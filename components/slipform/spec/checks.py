@@ -6,6 +6,7 @@ already, so that a mistake is reported once.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -279,7 +280,7 @@ def the_replicas_can_carry_the_peak(spec: ModelSpec) -> Iterator[Finding]:
             path=("scaling", "max_replicas"),
             severity="warning",
             given=str(spec.scaling.max_replicas),
-            remedy=f"raise it to {-(-int(peak) // int(each or 1))}",
+            remedy=f"raise it to {math.ceil(peak / each)}",
         )
 
 

@@ -1,0 +1,18 @@
+"""Checks across the fields of a spec, where their arithmetic could go wrong."""
+
+from __future__ import annotations
+
+import pytest
+
+from slipform.spec import checks
+
+from ..builders import model_spec
+
+
+@pytest.mark.parametrize(
+    ("each", "peak", "replicas"), [(100, 2000, 20), (0.5, 20, 40), (1.5, 100, 67), (400, 4001, 11)]
+)
+def test_the_replicas_that_carry_the_peak_are_named(each: float, peak: float, replicas: int) -> None:
+    spec = model_spec(scaling={"metrics": {"requests_per_second": each}}, traffic={"peak_rps": peak})
+    (finding,) = checks.the_replicas_can_carry_the_peak(spec)
+    assert finding.remedy == f"raise it to {replicas}"
