@@ -12,12 +12,14 @@ from .spec.findings import Finding, InvalidSpec, SlipformError, errors
 from .spec.modelspec import ModelSpec
 from .spec.stack import StackConfig
 
-_HERE = StackConfig.model_validate(
+THIS_MACHINE = StackConfig.model_validate(
     {
         "cluster": {"context": "this-machine", "namespace": "default"},
         "images": {"runtime": f"this-machine/slipform-runtime@sha256:{'0' * 64}"},
+        "artifacts": {"uri": "file:artifacts"},
     }
 )
+"""A stack where there is none; a folder that is named on the command line stands for its artifacts."""
 
 
 def prepare(specs: Sequence[ModelSpec], root: Path, folder: Path, model: Path | None = None) -> tuple[Path, Path]:
@@ -31,7 +33,7 @@ def prepare(specs: Sequence[ModelSpec], root: Path, folder: Path, model: Path | 
     local = tuple(_served_here(spec, model) for spec in specs)
     _must_be_servable(local)
     texts = {h: (root / h).read_text(encoding="utf-8") for spec in local if (h := spec.serving.handler)}
-    container = FastAPI().workload(server(local[0].server, local, _HERE, texts=texts))
+    container = FastAPI().workload(server(local[0].server, local, THIS_MACHINE, texts=texts))
     files = folder / "config"
     files.mkdir()
     for name, text in container.files.items():
@@ -45,12 +47,17 @@ def _served_here(spec: ModelSpec, model: Path | None) -> ModelSpec:
     resources = spec.serving.resources.model_copy(update={"accelerator": None})
     serving = spec.serving.model_copy(update={"engine": "fastapi", "resources": resources, "cuda_graphs": False})
     changes: dict[str, object] = {"serving": serving, "build": None, "rollout": None}
-    if model is not None:
-        if not model.exists():
-            raise SlipformError(f"--model {model}: there is no such file or folder")
-        found = {"uri": f"file:{model.absolute()}", "sha256": None}
-        changes["model"] = spec.model.model_copy(update=found)
-    return spec.model_copy(update=changes)
+    return with_model(spec.model_copy(update=changes), model)
+
+
+def with_model(spec: ModelSpec, model: Path | None) -> ModelSpec:
+    """The spec with a file, or a folder of versions, in place of its model's address; as it is where there is none."""
+    if model is None:
+        return spec
+    if not model.exists():
+        raise SlipformError(f"--model {model}: there is no such file or folder")
+    found = {"uri": f"file:{model.absolute()}", "sha256": None}
+    return spec.model_copy(update={"model": spec.model.model_copy(update=found)})
 
 
 def _must_be_servable(specs: Sequence[ModelSpec]) -> None:

@@ -61,6 +61,7 @@ def build(
     from importlib.util import find_spec
 
     from ..engines.build_manifest import MANIFEST, build_manifest
+    from ..local import THIS_MACHINE, with_model
     from ..project import find_root, load, read_specs
     from ..spec.findings import SlipformError
 
@@ -69,9 +70,12 @@ def build(
     root = find_root(spec.absolute().parent)
     if stack is None and output is None:
         raise SlipformError("where to? --output DIR names a model repository, -s STACK publishes to its artifacts")
-    config = load(root, stack, only=[spec.absolute()]).stack if stack else _this_machine()
-    (read,) = read_specs(root, [spec.absolute()], stack)
-    chosen = _changed(read, target, precision, model)
+    if stack:
+        project = load(root, stack, only=[spec.absolute()])
+        config, read = project.stack, project.loaded[0].spec
+    else:
+        config, (read,) = THIS_MACHINE, read_specs(root, [spec.absolute()])
+    chosen = with_model(_changed(read, target, precision), model)
     with tempfile.TemporaryDirectory(prefix="slipform-build-") as scratch:
         manifest = Path(scratch) / MANIFEST
         manifest.write_text(build_manifest(chosen, chosen.model.version, config), encoding="utf-8")
@@ -86,7 +90,7 @@ def build(
     raise typer.Exit(ended.returncode)
 
 
-def _changed(spec: ModelSpec, target: str | None, precision: str | None, model: Path | None) -> ModelSpec:
+def _changed(spec: ModelSpec, target: str | None, precision: str | None) -> ModelSpec:
     """The spec with what the command line says in its place, checked like the spec's own fields."""
     from pydantic import ValidationError
 
@@ -101,25 +105,7 @@ def _changed(spec: ModelSpec, target: str | None, precision: str | None, model: 
         build = Build.model_validate((spec.build.model_dump(exclude_unset=True) if spec.build else {}) | wanted)
     except ValidationError as error:
         raise SlipformError("; ".join(f"--{each['loc'][0]}: {each['msg']}" for each in error.errors())) from None
-    changes: dict[str, object] = {"build": build}
-    if model is not None:
-        if not model.exists():
-            raise SlipformError(f"--model {model}: there is no such file or folder")
-        changes["model"] = spec.model.model_copy(update={"uri": f"file:{model.absolute()}", "sha256": None})
-    return spec.model_copy(update=changes)
-
-
-def _this_machine() -> StackConfig:
-    """A stack whose artifacts are never used: `--output` stands for them."""
-    from ..spec.stack import StackConfig
-
-    return StackConfig.model_validate(
-        {
-            "cluster": {"context": "this-machine", "namespace": "default"},
-            "images": {"runtime": f"this-machine/slipform-runtime@sha256:{'0' * 64}"},
-            "artifacts": {"uri": "file:artifacts"},
-        }
-    )
+    return spec.model_copy(update={"build": build})
 
 
 def _configure(spec: ModelSpec, output: Path, stack: StackConfig) -> None:

@@ -27,6 +27,7 @@ from .placement import Placement, placement
 from .platform import STABLE, Platform
 from .progressive import ProgressiveRollout, ProgressiveRolloutArgs
 from .project_files import handler_texts, model_files
+from .routes import endpoints
 from .rules.component import ServiceLevelRules, ServiceLevelRulesArgs
 from .scaling import scaling_plan
 from .service import create_service
@@ -84,17 +85,7 @@ class ModelService(pulumi.ComponentResource):
     @property
     def endpoints(self) -> pulumi.Output[dict[str, str]]:
         """Addresses by kind: ``rest`` and ``grpc`` inside the cluster, ``public`` where the spec exposes the model."""
-        if self.route is not None:
-            return self.route.endpoints
-        host = f"{self._name}.{self._platform.namespace}.svc"
-        kinds = {"http": ("rest", "http://"), "grpc": ("grpc", "")}
-        inside = {
-            kind: f"{scheme}{host}:{port.number}"
-            for port in self._ports
-            if port.exposed and port.name in kinds
-            for kind, scheme in (kinds[port.name],)
-        }
-        return pulumi.Output.from_input(inside)
+        return pulumi.Output.from_input(endpoints(self._servers[STABLE], self._ports).outputs())
 
     @property
     def scaling(self) -> dict[str, Any]:
