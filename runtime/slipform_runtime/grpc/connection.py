@@ -6,6 +6,7 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Any
 
+from slipform_runtime.connections import OpenConnections
 from slipform_runtime.errors import InferenceError, RequestTooLarge
 from slipform_runtime.grpc import wire
 from slipform_runtime.grpc.call import Call, Method
@@ -20,45 +21,17 @@ _NOT_GRPC_HEAD = block((b":status", b"415"), (b"content-type", b"text/plain"))
 _END = block((b"grpc-status", b"3"))
 
 
-class GrpcConnections:
+class GrpcConnections(OpenConnections["GrpcConnection"]):
     """The open connections of the port, and what they share."""
 
     def __init__(
         self, loop: asyncio.AbstractEventLoop, find_method: Callable[[bytes], Method], request_limit_bytes: int
     ) -> None:
-        self.loop = loop
+        super().__init__(loop, request_limit_bytes)
         self.find_method = find_method
-        self.request_limit_bytes = request_limit_bytes
-        self.open: set[GrpcConnection] = set()
-        self.draining = False
-        self._all_closed = asyncio.Event()
 
     def __call__(self) -> "GrpcConnection":
         return GrpcConnection(self)
-
-    def close_idle(self) -> None:
-        """Ask every client to go elsewhere; each connection is closed when its calls are answered."""
-        self.draining = True
-        for connection in list(self.open):
-            connection.drain()
-        if not self.open:
-            self._all_closed.set()
-
-    def closed(self, connection: "GrpcConnection") -> None:
-        """Forget a connection."""
-        self.open.discard(connection)
-        if self.draining and not self.open:
-            self._all_closed.set()
-
-    async def wait_closed(self) -> None:
-        """Return when, after `close_idle`, the last connection is gone."""
-        await self._all_closed.wait()
-
-    def close_stalled(self) -> None:
-        """Close connections whose client neither sends nor takes what it has begun. Called every second or so."""
-        limit = monotonic() - STALL_TIMEOUT_SECONDS
-        for connection in list(self.open):
-            connection.close_if_stalled(limit)
 
 
 class GrpcConnection(asyncio.Protocol):
@@ -189,14 +162,14 @@ class GrpcConnection(asyncio.Protocol):
 
     # The end
 
-    def drain(self) -> None:
-        """Finish."""
+    def close_if_idle(self) -> None:
+        """Ask the client to go elsewhere; the connection is closed when its calls are answered."""
         self._http2.drain()
         self._flush_soon()
 
-    def close_if_stalled(self, limit: float) -> None:
-        """Close if nothing has come since `limit` though something must."""
-        if self._last_data_at < limit and (self._http2.stalled or self._http2.mid_request):
+    def close_if_stalled(self, now: float) -> None:
+        """Close if nothing has come for long though something must: it neither sends nor takes what it has begun."""
+        if self._last_data_at < now - STALL_TIMEOUT_SECONDS and (self._http2.stalled or self._http2.mid_request):
             self._transport.abort()
 
 

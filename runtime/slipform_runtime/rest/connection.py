@@ -13,6 +13,7 @@ from typing import Any
 
 import httptools
 
+from slipform_runtime.connections import OpenConnections
 from slipform_runtime.errors import InferenceError, InvalidRequest, RequestTooLarge
 from slipform_runtime.rest.exchange import Exchange
 
@@ -30,43 +31,15 @@ _SINGLE = frozenset((b"inference-header-content-length", b"content-encoding", b"
 Handler = Callable[[Exchange], None]
 
 
-class Connections:
+class Connections(OpenConnections["HttpConnection"]):
     """The open connections of one port, and the limits that they share."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, handler: Handler, request_limit_bytes: int) -> None:
-        self.loop = loop
+        super().__init__(loop, request_limit_bytes)
         self.handler = handler
-        self.request_limit_bytes = request_limit_bytes
-        self.open: set[HttpConnection] = set()
-        self.draining = False
-        self._all_closed = asyncio.Event()
 
     def __call__(self) -> "HttpConnection":
         return HttpConnection(self)
-
-    def close_idle(self) -> None:
-        """From now on each connection is closed as soon as it has nothing in hand."""
-        self.draining = True
-        for connection in list(self.open):
-            connection.close_if_idle()
-        if not self.open:
-            self._all_closed.set()
-
-    def closed(self, connection: "HttpConnection") -> None:
-        """Forget a connection."""
-        self.open.discard(connection)
-        if self.draining and not self.open:
-            self._all_closed.set()
-
-    async def wait_closed(self) -> None:
-        """Return when, after `close_idle`, the last connection is gone."""
-        await self._all_closed.wait()
-
-    def close_stalled(self) -> None:
-        """Close connections that began a request and do not bring it. Called every second or so."""
-        now = monotonic()
-        for connection in list(self.open):
-            connection.close_if_stalled(now)
 
 
 class HttpConnection(asyncio.Protocol):
