@@ -71,7 +71,10 @@ def find_root(start: Path) -> Path:
     for folder in (start.resolve(), *start.resolve().parents):
         if (folder / "Pulumi.yaml").is_file():
             return folder
-    raise SlipformError(f"no Pulumi.yaml in {start.resolve()} or above it; run inside a project")
+    raise SlipformError(
+        f"no Pulumi.yaml in {start.resolve()} or above it; "
+        "run inside a project, name one with -C DIR, or write one with `slipform new DIR`"
+    )
 
 
 def stack_files(root: Path) -> dict[str, Path]:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from .. import __version__
+from .bench import bench
 from .build import build
 from .diff import diff
+from .new import new
 from .plan import plan
+from .rollback import rollback
 from .schema import schema
 from .serve import serve
 from .validate import validate
@@ -23,17 +28,31 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (validate, plan, diff, build, serve, schema):
+for command in (new, validate, plan, diff, rollback, build, serve, bench, schema):
     app.command()(command)
 
 
 @app.callback()
 def options(
     version: Annotated[bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)] = False,
+    cwd: Annotated[
+        Path | None, typer.Option("--cwd", "-C", metavar="DIR", help="Run as if started in DIR, as pulumi does.")
+    ] = None,
 ) -> None:
     if version:
         typer.echo(f"slipform {__version__}")
         raise typer.Exit
+    if cwd is not None:
+        _go_to(cwd)
+
+
+def _go_to(folder: Path) -> None:
+    from ..spec.findings import SlipformError
+
+    try:
+        os.chdir(folder)
+    except OSError as error:
+        raise SlipformError(f"--cwd {folder}: {error.strerror}") from None
 
 
 def run() -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .where import Specs, Stack, chosen_stack
+from .where import Specs, Stack, chosen_stack, project_root
 
 if TYPE_CHECKING:
     from ..plan import Graph
@@ -61,7 +61,7 @@ def plan(
 
       slipform plan -s prod --explain scaling.max_replicas
     """
-    from ..project import find_root, load
+    from ..project import load
     from .diff import read_preview
     from .report import print_findings
     from .where import spec_files
@@ -69,7 +69,7 @@ def plan(
     if preview is not None:
         _show(read_preview(preview).head, format)
         return
-    root = find_root(Path.cwd())
+    root = project_root(specs)
     name = chosen_stack(root, stack)
     files = spec_files(root, specs) if specs else None
     project = load(root, name, only=files)

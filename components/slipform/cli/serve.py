@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    pass
+from .where import project_root
 
 
 def serve(
@@ -38,13 +36,12 @@ def serve(
       slipform serve model_specs/text-direction.yaml --model ~/Downloads/model.onnx --http-port 0
     """
     from ..local import prepare
-    from ..project import find_root, read_specs
+    from ..project import read_specs
     from ..spec.findings import SlipformError
 
-    if shutil.which("slipform-runtime") is None and not _installed("slipform_runtime"):
-        raise SlipformError("the runtime is not installed here: pip install 'slipform[serve]'")
+    needs_runtime()
     try:
-        root = find_root(specs[0].absolute().parent)
+        root = project_root(specs)
     except SlipformError:
         root = Path.cwd()
     chosen = read_specs(root, [file.absolute() for file in specs], stack)
@@ -78,7 +75,11 @@ def _until_stopped(arguments: list[str]) -> None:
         raise typer.Exit(code)
 
 
-def _installed(module: str) -> bool:
+def needs_runtime() -> None:
+    """Raises SlipformError where the runtime is not installed."""
     from importlib.util import find_spec
 
-    return find_spec(module) is not None
+    from ..spec.findings import SlipformError
+
+    if find_spec("slipform_runtime") is None:
+        raise SlipformError("the runtime is not installed here: pip install 'slipform[serve]'")

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from .report import Format, print_findings
-from .where import Specs, Stack, spec_files
+from .where import Specs, Stack, project_root, spec_files
 
 
 def validate(
@@ -28,11 +28,11 @@ def validate(
 
       slipform validate --format github
     """
-    from ..project import check, files_of_stack, find_root
+    from ..project import check, files_of_stack
     from ..spec.findings import InvalidSpec, SlipformError, errors
 
     try:
-        root = find_root(Path.cwd())
+        root = project_root(specs)
     except SlipformError:
         if not specs or stack:
             raise

@@ -36,6 +36,18 @@ Specs = Annotated[
 ]
 
 
+def project_root(specs: Sequence[Path] | None = None) -> Path:
+    """The project that the first spec lies in, else the one around here. Raises SlipformError where there is none."""
+    from ..project import find_root
+
+    if not specs:
+        return find_root(Path.cwd())
+    try:
+        return find_root(specs[0].absolute() if specs[0].is_dir() else specs[0].absolute().parent)
+    except SlipformError:
+        return find_root(Path.cwd())
+
+
 def chosen_stack(root: Path, given: str | None) -> str:
     """The stack that was given, or the one that needs no saying."""
     from ..project import stack_files

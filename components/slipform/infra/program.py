@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pulumi
 
 from ..project import ONLY, Project, find_root, load
-from ..spec.findings import InvalidSpec, SlipformError, describe
+from ..spec.findings import Finding, InvalidSpec, SlipformError, describe
 from ..spec.stack import StackConfig
 
 
@@ -19,15 +20,25 @@ def load_project() -> Project:
     where a spec or the stack's config is wrong.
     """
     try:
+        root = find_root(Path.cwd())
         only = [Path(file) for file in os.environ.get(ONLY, "").split(os.pathsep) if file]
-        project = load(find_root(Path.cwd()), pulumi.get_stack(), values=_config(), only=only or None)
+        project = load(root, pulumi.get_stack(), values=_config(), only=only or None)
     except InvalidSpec as invalid:
-        raise pulumi.RunError("\n" + "\n".join(describe(finding) for finding in invalid.findings)) from None
+        found = [describe(_from_the_root(finding, root)) for finding in invalid.findings]
+        raise pulumi.RunError("\n" + "\n".join(found)) from None
     except SlipformError as error:
         raise pulumi.RunError(str(error)) from None
     for warning in project.warnings:
-        pulumi.log.warn(describe(warning))
+        pulumi.log.warn(describe(_from_the_root(warning, project.root), severity=False))
     return project
+
+
+def _from_the_root(finding: Finding, root: Path) -> Finding:
+    """With its file as people call it, who are in the project's folder and not in the program's."""
+    where = finding.location
+    if where is None or not where.file.resolve().is_relative_to(root):
+        return finding
+    return finding.at(replace(where, file=where.file.resolve().relative_to(root)))
 
 
 def _config() -> dict[str, str]:

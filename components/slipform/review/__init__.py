@@ -13,7 +13,7 @@ from ..spec import checks
 from ..spec.findings import FieldPath, Finding
 from ..spec.modelspec import ModelSpec
 from ..spec.stack import StackConfig
-from . import access, capacity, names, pools, servers, sources
+from . import access, capacity, images, names, pools, servers, sources
 
 
 def review_spec(
@@ -65,6 +65,7 @@ def review_stack(stack: StackConfig) -> Iterator[Finding]:
     """The stack's own config."""
     yield from pools.stack_problems(stack)
     yield from access.stack_problems(stack)
+    yield from images.stack_problems(stack)
 
 
 def review_together(specs: Sequence[ModelSpec]) -> Iterator[tuple[ModelSpec, Finding]]:

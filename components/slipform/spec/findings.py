@@ -57,11 +57,15 @@ class InvalidSpec(SlipformError):
         super().__init__("\n".join(describe(f) for f in self.findings))
 
 
-def describe(finding: Finding) -> str:
-    """The finding as plain text: a first line that editors and CI can parse, the details indented below it."""
+def describe(finding: Finding, *, severity: bool = True) -> str:
+    """The finding as plain text: a first line that editors and CI can parse, the details indented below it.
+
+    Without ``severity`` for who says that word already.
+    """
     where = f"{finding.location}: " if finding.location else ""
+    word = f"{finding.severity}: " if severity else ""
     field = f"{finding.field}: " if finding.path else ""
-    lines = [f"{where}{finding.severity}: {field}{finding.message}"]
+    lines = [f"{where}{word}{field}{finding.message}"]
     for label, text in (("given", finding.given), ("allowed", finding.allowed), ("remedy", finding.remedy)):
         if text is not None:
             lines.append(f"    {label + ':':<9}{text}")
