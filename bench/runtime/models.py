@@ -9,6 +9,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 SHAPES: dict[str, tuple[int, ...]] = {"tiny": (4,), "middle": (256,), "conv": (3, 96, 96)}
+OUTPUTS = {"tiny": 3, "middle": 10, "conv": 128}
 MAX_BATCH_SIZE = {"tiny": 64, "middle": 64, "conv": 8}
 
 
