@@ -50,25 +50,27 @@ def read(file: Path, shown_as: Path | None = None) -> Document:
     1 MiB, or is built to explode.
     """
     shown = shown_as or file
-
-    def refuse(message: str, remedy: str | None = None, line: int = 0, column: int = 0) -> InvalidSpec:
-        return InvalidSpec([Finding(message, remedy=remedy, location=Location(shown, line, column))])
-
     try:
         with file.open("rb") as stream:
             raw = stream.read(MAX_BYTES + 1)
     except OSError as problem:
-        raise refuse(f"can't be read: {problem.strerror}") from None
+        raise _refusal(shown, f"can't be read: {problem.strerror}") from None
     if len(raw) > MAX_BYTES:
-        raise refuse("larger than 1 MiB", "a model spec has a few kilobytes; is this the right file?")
+        raise _refusal(shown, "larger than 1 MiB", "a model spec has a few kilobytes; is this the right file?")
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as problem:
         line = raw[: problem.start].count(b"\n") + 1
-        raise refuse("not UTF-8", "save the file as UTF-8", line, 1) from None
+        raise _refusal(shown, "not UTF-8", "save the file as UTF-8", line, 1) from None
+    return parse(text, shown)
+
+
+def parse(text: str, shown: Path) -> Document:
+    """Read one YAML document from a text, which findings say is in the file ``shown``. Raises InvalidSpec."""
     if tab := re.search(r"^ *(\t)", text, re.MULTILINE):
         line = text[: tab.start(1)].count("\n") + 1
-        raise refuse("a tab in the indentation", "YAML is indented by spaces", line, tab.start(1) - tab.start() + 1)
+        column = tab.start(1) - tab.start() + 1
+        raise _refusal(shown, "a tab in the indentation", "YAML is indented by spaces", line, column)
     try:
         loader = _Loader(text)
         try:
@@ -79,11 +81,15 @@ def read(file: Path, shown_as: Path | None = None) -> Document:
         mark = problem.problem_mark or problem.context_mark
         context = f"{problem.context}: " if problem.context else ""
         message = f"not YAML: {context}{problem.problem}"
-        raise refuse(message, None, mark.line + 1 if mark else 0, mark.column + 1 if mark else 0) from None
+        raise _refusal(shown, message, None, mark.line + 1 if mark else 0, mark.column + 1 if mark else 0) from None
     except (yaml.YAMLError, RecursionError) as problem:
         first = str(problem).splitlines()[0] if str(problem) else "nested too deeply"
-        raise refuse(f"not YAML: {first}") from None
+        raise _refusal(shown, f"not YAML: {first}") from None
     return _Reader(shown).document(node)
+
+
+def _refusal(shown: Path, message: str, remedy: str | None = None, line: int = 0, column: int = 0) -> InvalidSpec:
+    return InvalidSpec([Finding(message, remedy=remedy, location=Location(shown, line, column))])
 
 
 class _Reader:
