@@ -37,6 +37,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_serve(commands)
     _add_fetch(commands)
     _add_build(commands)
+    _add_bench(commands)
     return parser
 
 
@@ -97,6 +98,20 @@ def _add_build(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     )
     add_arguments(build)
     build.set_defaults(command=command)
+
+
+def _add_bench(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    from slipform_runtime.bench.command import DESCRIPTION, EPILOG, add_arguments, command
+
+    bench = commands.add_parser(
+        "bench",
+        help="put load on a running server, and judge it by objectives",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_arguments(bench)
+    bench.set_defaults(command=command)
 
 
 def _port(text: str) -> int:
