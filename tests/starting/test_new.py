@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from types import SimpleNamespace
@@ -118,8 +117,7 @@ def test_nothing_is_left_of_what_could_not_be_finished(
     monkeypatch.setattr(Path, "rename", fails_late)
     with pytest.raises((SlipformError, KeyboardInterrupt)):
         write_repository(folder)
-    assert os.listdir(tmp_path) == (["models"] if exists else [])
-    assert not exists or os.listdir(folder) == []
+    assert list(tmp_path.rglob("*")) == ([folder] if exists else [])
 
 
 def test_it_says_what_was_written_and_what_to_do_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
