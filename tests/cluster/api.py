@@ -1,15 +1,19 @@
 """The Kubernetes API as the tests use it: plain manifests in, plain objects out, through the official client."""
 
+import math
 import os
 import threading
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import kubernetes.dynamic
+import urllib3
 from kubernetes.dynamic.exceptions import DynamicApiError, NotFoundError, TooManyRequestsError
 
 Object = dict[str, Any]
+WATCH_SECONDS = 300.0
 _kubernetes: Any = kubernetes  # its dynamic client has no types
 
 __all__ = ["Api", "DynamicApiError", "NotFoundError", "Object"]
@@ -85,26 +89,39 @@ class Api:
         Raises:
             TimeoutError: with the objects' last state.
         """
-        listed = self._list(version, kind, namespace, labels)
-        objects: dict[str, Object] = {item["metadata"]["name"]: item for item in listed["items"]}
-        if holds(objects):
-            return objects
-        watcher = _kubernetes.watch.Watch()
-        events = watcher.stream(
-            self._resource(version, kind).get, namespace=namespace, label_selector=labels, serialize=False,
-            resource_version=listed["metadata"]["resourceVersion"], timeout_seconds=max(1, round(timeout)),
-        )  # fmt: skip
-        for event in events:
-            changed = event["raw_object"]
-            if event["type"] == "DELETED":
-                objects.pop(changed["metadata"]["name"], None)
-            else:
-                objects[changed["metadata"]["name"]] = changed
+        objects: dict[str, Object] = {}
+        for found in self.follow(version, kind, namespace=namespace, labels=labels, timeout=timeout):
+            objects = {item["metadata"]["name"]: item for item in found}
             if holds(objects):
-                watcher.stop()
                 return objects
         states = {name: item.get("status") for name, item in objects.items()}
         raise TimeoutError(f"{kind} in {namespace or 'all namespaces'} after {timeout:.0f} s: {states}")
+
+    def follow(
+        self, version: str, kind: str, *,
+        namespace: str | None = None, labels: str = "", fields: str = "", timeout: float | None = None,
+    ) -> Iterator[Sequence[Object]]:  # fmt: skip
+        """The objects of one kind as they are, and again after each change: for ever, or for so many seconds."""
+        deadline = math.inf if timeout is None else time.monotonic() + timeout
+        while (left := deadline - time.monotonic()) > 0:
+            listed = self._list(version, kind, namespace, labels, fields)
+            objects: dict[str, Object] = {item["metadata"]["uid"]: item for item in listed["items"]}
+            yield list(objects.values())
+            events = _kubernetes.watch.Watch().stream(
+                self._resource(version, kind).get, namespace=namespace, label_selector=labels, field_selector=fields,
+                serialize=False, resource_version=listed["metadata"]["resourceVersion"],
+                timeout_seconds=max(1, round(min(left, WATCH_SECONDS))),
+            )  # fmt: skip
+            try:
+                for event in events:
+                    changed = event["raw_object"]
+                    if event["type"] == "DELETED":
+                        objects.pop(changed["metadata"]["uid"], None)
+                    else:
+                        objects[changed["metadata"]["uid"]] = changed
+                    yield list(objects.values())
+            except (_kubernetes.client.ApiException, urllib3.exceptions.HTTPError):
+                continue  # too old a version, or a connection that broke: listed again
 
     def raw(self, path: str) -> Object:
         """The answer to a GET of any path, such as that of a metrics API."""
@@ -119,8 +136,8 @@ class Api:
             self._kinds.clear()
             self._client.resources.invalidate_cache()
 
-    def _list(self, version: str, kind: str, namespace: str | None, labels: str) -> Object:
-        query = [("labelSelector", labels)] if labels else []
+    def _list(self, version: str, kind: str, namespace: str | None, labels: str, fields: str = "") -> Object:
+        query = [("labelSelector", labels)] * bool(labels) + [("fieldSelector", fields)] * bool(fields)
         return self._request("get", self._path(version, kind, namespace), None, query)
 
     def _resource(self, version: str, kind: str) -> Any:

@@ -29,7 +29,7 @@ def start(
     with log.open("ab") as output:
         return subprocess.Popen(
             list(map(str, command)), stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-            env=env, cwd=cwd, start_new_session=True, preexec_fn=_die_with_parent,
+            env=env, cwd=cwd, start_new_session=True, preexec_fn=die_with_parent,
         )  # fmt: skip
 
 
@@ -82,6 +82,7 @@ def _signal(program: subprocess.Popen[bytes], number: signal.Signals) -> None:
         os.killpg(program.pid, number)
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
+    """For a child before its program starts: it is killed when the thread that started it ends."""
     if _libc is not None:
         _libc.prctl(_DEATH_SIGNAL, signal.SIGKILL)
