@@ -105,7 +105,8 @@ def test_nothing_is_left_of_what_could_not_be_finished(
     folder = tmp_path / "models"
     if exists:
         folder.mkdir()
-    rename, renamed = Path.rename, []
+    rename = Path.rename
+    renamed: list[Path] = []
 
     def fails_late(self: Path, target: Path) -> Path:
         if (Path(target).parent == folder and len(renamed) == 3) or target == folder:
@@ -148,7 +149,7 @@ def origins(monkeypatch: pytest.MonkeyPatch, **texts: dict[str, object] | None) 
     monkeypatch.setattr(requirement, "distribution", found)
 
 
-GIT = {"url": "https://git.example.com/slipform.git", "vcs_info": {"vcs": "git", "commit_id": "1f2e3d"}}
+GIT: dict[str, object] = {"url": "https://git.example.com/slipform.git", "vcs_info": {"vcs": "git", "commit_id": "1f2e3d"}}
 
 
 def test_requirements_pin_the_release_that_wrote_them(monkeypatch: pytest.MonkeyPatch) -> None:
