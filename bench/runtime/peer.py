@@ -6,13 +6,14 @@ installed, with the command that installs it; the run then goes on without it.
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -77,11 +78,15 @@ class Peer:
         """End it and what it started."""
         if self.process is None:
             return
+        started = self._processes()
         self.process.terminate()
         try:
             self.process.wait(10)
         except subprocess.TimeoutExpired:
             self.process.kill()
+        for pid in started[1:]:  # some leave theirs behind
+            with suppress(ProcessLookupError):
+                os.kill(int(pid), signal.SIGKILL)
 
     def resident_mb(self) -> float:
         """Proportional memory of the process and all below it."""
@@ -112,6 +117,13 @@ def _answers(url: str) -> bool:
             return bool(answer.status == 200)
     except OSError:
         return False
+
+
+def needs(setting: Setting, module: str, how: str) -> None:
+    """Raises Missing where the peer's interpreter has no such module; `how` installs it."""
+    look = f"import importlib.util, sys; sys.exit(importlib.util.find_spec({module.partition('.')[0]!r}) is None)"
+    if subprocess.run([setting.python, "-c", look], check=False).returncode:
+        raise Missing(how)
 
 
 def known() -> list[str]:
