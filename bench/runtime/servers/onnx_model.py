@@ -1,4 +1,4 @@
-"""What the Python peers share: the benchmark's models, run by ONNX Runtime on a whole batch. REPOSITORY by environment."""
+"""What the Python peers share: the models, run by ONNX Runtime on a whole batch. REPOSITORY by environment."""
 
 import os
 from pathlib import Path
