@@ -1,18 +1,24 @@
-"""Which importer a format means."""
+"""Which importer a format means, and whether the file may be read at all."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from slipform_runtime.build.errors import BadInput
+from slipform_runtime.build.imports.files import must_be_whole, runs_code
 from slipform_runtime.build.imports.isolation import run_apart
-from slipform_runtime.build.manifest import BuildManifest, TensorInfo
+from slipform_runtime.build.imports.mlmodel import flavour
+from slipform_runtime.build.imports.wanted import Wanted
+from slipform_runtime.build.manifest import BATCH, BuildManifest
 from slipform_runtime.build.source import Fetched
 
-_CONVERTED = ("sklearn", "xgboost")
-_NOT_YET = {
-    "pytorch": "torch.onnx.export(model, inputs, 'model.onnx', dynamo=True) makes ONNX of it",
-    "torchscript": "torch.onnx.export(model, inputs, 'model.onnx', dynamo=True) makes ONNX of its source",
-    "tensorflow": "python -m tf2onnx.convert --saved-model DIR --output model.onnx makes ONNX of it",
-    "mlflow": "log the model's ONNX flavour, and give format onnx",
+TABLES = ("sklearn", "xgboost", "lightgbm")
+"""Formats whose models take one table of numbers; the manifest says how wide."""
+
+FORMATS = ("onnx", *TABLES, "pytorch", "torchscript", "tensorflow", "keras", "mlflow")
+_SAFE_FORMS = {
+    "sklearn": "skops.io.dump(model, 'model.skops')",
+    "xgboost": "booster.save_model('model.ubj')",
+    "lightgbm": "booster.save_model('model.txt')",
 }
 
 
@@ -20,37 +26,40 @@ def import_model(
     manifest: BuildManifest, fetched: Fetched, work: Path, *, trust_pickle: bool
 ) -> tuple[Path, list[str]]:
     """The model as an ONNX file, and what was done to make it one. Raises a BuildError."""
-    kind = manifest.source.format
+    kind, path, steps = manifest.source.format, fetched.path, []
+    if kind not in FORMATS:
+        raise BadInput(f"source.format '{kind}' can't be built from; {', '.join(FORMATS)} can")
+    if kind == "mlflow":
+        kind, path = flavour(path if path.is_dir() else fetched.folder)
+        steps = [f"the flavour {kind} of the MLflow model, {path.name}"]
     if kind == "onnx":
-        return fetched.path, []
-    if kind not in _CONVERTED:
-        allowed = ", ".join(("onnx", *_CONVERTED))
-        remedy = f"; {_NOT_YET[kind]}" if kind in _NOT_YET else ""
-        raise BadInput(f"source.format '{kind}' can't be built from, {allowed} can{remedy}")
-    if not fetched.path.is_file():
-        raise BadInput(f"'{fetched.facts.uri}' has several files; name the model's in source.uri")
-    columns = _columns(manifest)
-    unpickled = needs_unpickling(fetched.path)
+        return path, steps
+    must_be_whole(kind, path, fetched.facts.uri)
+    if kind in TABLES:
+        _must_take_a_table(kind, manifest)
+    unpickled = runs_code(kind, path)
     if unpickled and not trust_pickle:
         raise BadInput(
-            f"{fetched.path.name} is a pickle: whoever made it decides what runs when it is read. If you trust its "
-            "maker, say --trust-pickle or trust_pickle: true; a safe form is ONNX"
-            + (", or XGBoost's own: booster.save_model('model.ubj')" if kind == "xgboost" else "")
+            f"{path.name} is a pickle: whoever made it decides what runs when it is read. If you trust its maker, say "
+            f"--trust-pickle or trust_pickle: true; a safe form is ONNX, or what {_SAFE_FORMS[kind]} writes"
         )
     target = work / "imported" / "model.onnx"
     target.parent.mkdir()
-    return target, run_apart(kind, fetched.path, target, columns, unpickled=unpickled)
+    first: Sequence[dict[str, int]] = [{axis: size.opt for axis, size in one.items()} for one in manifest.profiles[:1]]
+    wanted = Wanted(
+        kind=kind,
+        path=path.absolute(),
+        target=target,
+        inputs=manifest.inputs,
+        outputs=[tensor.name for tensor in manifest.outputs],
+        batched=manifest.max_batch_size > 0,
+        sizes={axis: size for sizes in first for axis, size in sizes.items() if axis != BATCH},
+        trusted=trust_pickle,
+    )
+    return target, [*steps, *run_apart(wanted, work, unpickled=unpickled)]
 
 
-def needs_unpickling(path: Path) -> bool:
-    """Whether the file is not one of the formats that are data only: XGBoost's JSON and UBJSON begin with a brace."""
-    with path.open("rb") as file:
-        return not file.read(1).startswith(b"{")
-
-
-def _columns(manifest: BuildManifest) -> TensorInfo:
-    """These models take one table of numbers: the manifest says how wide."""
-    kind = manifest.source.format
+def _must_take_a_table(kind: str, manifest: BuildManifest) -> None:
     if (
         len(manifest.inputs) != 1
         or len(manifest.inputs[0].shape) != 1
@@ -65,4 +74,3 @@ def _columns(manifest: BuildManifest) -> TensorInfo:
         )
     if not manifest.max_batch_size:
         raise BadInput(f"a model of format {kind} has a batch axis; set max_batch_size over 0")
-    return manifest.inputs[0]
