@@ -114,7 +114,7 @@ class EnsembleVersion(ServedVersion):
         def done(result: dict[str, Tensor] | InferenceError) -> None:
             self.statistics.active -= 1
             error = result if isinstance(result, InferenceError) else None
-            self.finished(request, arrived_at, error)
+            self.finished(request, arrived_at, monotonic(), error)
             if isinstance(result, Cancelled):
                 return
             if isinstance(result, InferenceError):

@@ -1,5 +1,6 @@
 """A request and its answer as the data plane sees them: tensors and names, no wire."""
 
+from collections.abc import Hashable
 from math import inf
 from typing import Any
 
@@ -29,6 +30,33 @@ class TensorSpec:
         return f"TensorSpec({self.name!r}, {self.datatype!r}, {self.dims!r})"
 
 
+class Form:
+    """What requests have in common that differ in their numbers only: tensors' names, types and shapes, and parameters.
+
+    A decoder that recognises a form gives it to each request of it; a version notes there what it has checked once.
+    """
+
+    __slots__ = ("admission",)
+
+    def __init__(self) -> None:
+        self.admission: Admission | None = None
+
+
+class Admission:
+    """What the version with this `serial` found when it checked a request."""
+
+    __slots__ = ("level", "rows", "serial", "shape_key", "wanted")
+
+    def __init__(
+        self, serial: int, rows: int, wanted: tuple[str, ...] | None, level: int, shape_key: Hashable = None
+    ) -> None:
+        self.serial = serial
+        self.rows = rows
+        self.wanted = wanted
+        self.level = level
+        self.shape_key = shape_key
+
+
 class InferRequest:
     """Tensors for one model.
 
@@ -36,7 +64,7 @@ class InferRequest:
     model's default; `deadline` is in seconds of the event loop's clock.
     """
 
-    __slots__ = ("deadline", "id", "inputs", "outputs", "parameters", "priority", "timeout_us")
+    __slots__ = ("deadline", "form", "id", "inputs", "outputs", "parameters", "priority", "timeout_us")
 
     def __init__(
         self,
@@ -48,6 +76,7 @@ class InferRequest:
         priority: int = 0,
         deadline: float = inf,
         parameters: dict[str, Any] | None = None,
+        form: Form | None = None,
     ) -> None:
         self.inputs = inputs
         self.outputs = outputs
@@ -56,6 +85,7 @@ class InferRequest:
         self.priority = priority
         self.deadline = deadline
         self.parameters = parameters
+        self.form = form
 
 
 class InferResponse:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Hashable
 from math import inf
+from typing import Any
 
 from slipform_runtime.datatypes import Tensor
 from slipform_runtime.errors import InferenceError
@@ -13,13 +14,15 @@ class Job:
     """Tensors that wait for an instance, and who is told of the end.
 
     `rows` is the size along the batch axis; jobs are joined only where `shape_key` and `wanted` are equal.
-    Times are seconds of a monotonic clock. `on_done` is called exactly once, unless the job is cancelled.
+    Times are seconds of a monotonic clock, 0 where it has not come yet. `on_done` is called exactly once, with the job,
+    unless it is cancelled.
     """
 
     __slots__ = (
         "arrived_at",
         "batch_rows",
         "cancelled",
+        "ended_at",
         "error",
         "expires_at",
         "inputs",
@@ -36,7 +39,7 @@ class Job:
         self,
         inputs: dict[str, Tensor],
         rows: int,
-        on_done: "Callable[[Job], None]",
+        on_done: Callable[[Any], None],
         *,
         wanted: tuple[str, ...] | None = None,
         shape_key: Hashable = None,
@@ -53,12 +56,14 @@ class Job:
         self.arrived_at = arrived_at
         self.expires_at = expires_at
         self.started_at = 0.0
+        self.ended_at = 0.0
         self.batch_rows = rows
         self.cancelled = False
         self.outputs: Outputs | None = None
         self.error: InferenceError | None = None
 
-    def fail(self, error: InferenceError) -> None:
+    def fail(self, error: InferenceError, now: float) -> None:
         """End with an error."""
         self.error = error
+        self.ended_at = now
         self.on_done(self)

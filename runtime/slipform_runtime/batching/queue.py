@@ -77,7 +77,9 @@ class BatchQueue:
         while self._size:
             batch, expired = self._form(now)
             for job in batch:
-                self.discard(job)
+                level = self._levels[job.level]
+                del (level.waiting if job in level.waiting else level.late)[job]
+            self._size -= len(batch)
             late = False
             for job in expired:
                 self.discard(job)

@@ -105,12 +105,12 @@ class Scheduler:
     def _dispatch(self, at_least: float = 0.0) -> None:
         self._dispatch_due = False
         while self._idle:
-            batch, expired = self._queue.take(max(self._clock(), at_least))
+            now = max(self._clock(), at_least)
+            batch, expired = self._queue.take(now)
             for job in expired:
-                job.fail(DeadlineExceeded("the request's timeout passed while it was queued"))
+                job.fail(DeadlineExceeded("the request's timeout passed while it was queued"), now)
             if not batch:
                 break
-            now = self._clock()
             for job in batch:
                 job.started_at = now
             instance = self._idle.pop()
@@ -127,8 +127,10 @@ class Scheduler:
         self.executing -= len(batch)
         self._idle.append(instance)
         self._observe(instance, batch, execution)
+        now = self._clock()
         for job in batch:
             if not job.cancelled:
+                job.ended_at = now
                 job.on_done(job)
         if self._queue:
             self._dispatch_soon()
@@ -157,8 +159,9 @@ class Scheduler:
             async with asyncio.timeout(timeout_seconds):
                 await self._drained.wait()
         except TimeoutError:
+            now = self._clock()
             for job in self._queue.clear():
-                job.fail(Unavailable("the model was unloaded before the request could run"))
+                job.fail(Unavailable("the model was unloaded before the request could run"), now)
         if self._timer is not None:
             self._timer.cancel()
         for instance in self.instances:

@@ -7,7 +7,6 @@ Names and labels are a contract: alerts, autoscaling and dashboards are written 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from slipform_runtime.errors import Outcome
 from slipform_runtime.metrics.statistics import Duration, Histogram
 from slipform_runtime.repository.served import ServedVersion
 
@@ -78,7 +77,7 @@ def _bound(value: float) -> str:
 
 
 def _failed(served: ServedVersion) -> int:
-    return sum(n for outcome, n in served.statistics.outcomes.items() if outcome is not Outcome.SUCCESS)
+    return sum(served.statistics.failures.values())
 
 
 def _microseconds(name: str) -> Callable[[ServedVersion, float], Iterable[Sample]]:

@@ -57,7 +57,7 @@ class VersionStatistics:
     """Counters of one version, since it was loaded."""
 
     def __init__(self, latency_buckets_ms: tuple[float, ...] = DEFAULT_LATENCY_BUCKETS_MS) -> None:
-        self.outcomes: dict[Outcome, int] = dict.fromkeys(Outcome, 0)
+        self.failures: dict[Outcome, int] = {outcome: 0 for outcome in Outcome if outcome is not Outcome.SUCCESS}
         self.errors: dict[str, int] = {}
         self.latency_ms = Histogram(latency_buckets_ms)
         self.success = Duration()
@@ -77,14 +77,25 @@ class VersionStatistics:
         self.batches: dict[int, BatchStatistics] = {}
         self._seconds: deque[list[int]] = deque(maxlen=RATE_WINDOW_SECONDS + 1)  # [second, finished requests]
 
-    def finished(self, outcome: Outcome, seconds: float, now: float) -> None:
-        """Count a request that has ended: `seconds` after it came, at `now` of the monotonic clock."""
-        self.outcomes[outcome] += 1
-        if outcome is Outcome.SUCCESS:
-            self.success.add(int(seconds * 1e9))
-            self.latency_ms.observe(seconds * 1e3)
-        else:
-            self.fail.add(int(seconds * 1e9))
+    @property
+    def outcomes(self) -> dict[Outcome, int]:
+        """Requests that have ended, by how."""
+        return {Outcome.SUCCESS: self.success.count, **self.failures}
+
+    def succeeded(self, seconds: float, now: float) -> None:
+        """Count a request that was answered: `seconds` after it came, at `now` of the monotonic clock."""
+        self.success.count += 1
+        self.success.ns += int(seconds * 1e9)
+        self.latency_ms.observe(seconds * 1e3)
+        self._ended(now)
+
+    def failed(self, outcome: Outcome, seconds: float, now: float) -> None:
+        """Count a request that was not."""
+        self.failures[outcome] += 1
+        self.fail.add(int(seconds * 1e9))
+        self._ended(now)
+
+    def _ended(self, now: float) -> None:
         second = int(now)
         if self._seconds and self._seconds[-1][0] == second:
             self._seconds[-1][1] += 1

@@ -65,7 +65,7 @@ class ServedVersion(ABC):
     def refused(self, error: InferenceError, arrived_at: float) -> None:
         """Count a request that was refused before it ran."""
         now = monotonic()
-        self.statistics.finished(error.outcome, now - arrived_at, now)
+        self.statistics.failed(error.outcome, now - arrived_at, now)
         if isinstance(error, QueueFull):
             self.warn("queue_full", queued=self.queued)
 
@@ -134,19 +134,20 @@ class ServedVersion(ABC):
         return min(arrived_at + timeout, request.deadline)
 
     def finished(
-        self, request: InferRequest, arrived_at: float, error: InferenceError | None, batch_size: int = 0
+        self, request: InferRequest, arrived_at: float, now: float, error: InferenceError | None, batch_size: int = 0
     ) -> None:
         """Count a request that has ended."""
-        now = monotonic()
-        outcome = error.outcome if error else Outcome.SUCCESS
-        self.statistics.finished(outcome, now - arrived_at, now)
+        if error is None:
+            self.statistics.succeeded(now - arrived_at, now)
+        else:
+            self.statistics.failed(error.outcome, now - arrived_at, now)
         if log.level <= Level.DEBUG:
             log.debug(
                 "request_processed",
                 request_id=request.id,
                 model=self.name,
                 model_version=self.version,
-                status=outcome,
+                status=error.outcome if error else Outcome.SUCCESS,
                 latency_ms=round((now - arrived_at) * 1e3, 3),
                 batch_size=batch_size,
             )

@@ -2,6 +2,9 @@
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
+from itertools import count
+from math import inf
 from time import monotonic, time
 from typing import Any
 
@@ -12,14 +15,25 @@ from slipform_runtime.batching.queue import BatchQueue
 from slipform_runtime.batching.scheduler import Instance, Scheduler
 from slipform_runtime.cache import CacheKey, ResponseCache
 from slipform_runtime.errors import Cancelled, DeadlineExceeded, InferenceError, OutOfMemory
-from slipform_runtime.inference import InferRequest, InferResponse
+from slipform_runtime.inference import Admission, InferRequest, InferResponse
 from slipform_runtime.metrics.statistics import VersionStatistics
 from slipform_runtime.repository.breaker import Breaker
 from slipform_runtime.repository.served import Answer, Cancel, ServedVersion
 
+_serials = count()
+
+
+class _Own(Job):
+    """The job of one client."""
+
+    __slots__ = ("answer", "request")
+
+    request: InferRequest
+    answer: Answer
+
 
 class _Waiter:
-    """One client that waits for an execution, which others with the same inputs may share."""
+    """One of the clients that wait for a shared job."""
 
     __slots__ = ("answer", "arrived_at", "expires_at", "request")
 
@@ -30,15 +44,13 @@ class _Waiter:
         self.expires_at = expires_at
 
 
-class _Flight:
-    """One execution and who waits for it. It is cancelled when nobody does."""
+class _Shared(Job):
+    """The job of everybody who asks a cached model the same. It is cancelled when nobody waits for it."""
 
-    __slots__ = ("job", "key", "waiters")
+    __slots__ = ("key", "waiters")
 
-    def __init__(self, key: CacheKey | None, first: _Waiter) -> None:
-        self.key = key
-        self.waiters = [first]
-        self.job: Job | None = None
+    key: CacheKey
+    waiters: list[_Waiter]
 
 
 class ModelVersion(ServedVersion):
@@ -63,7 +75,8 @@ class ModelVersion(ServedVersion):
         self._levels = self.batching.levels
         self._dynamic = any(-1 in spec.dims for spec in self.inputs)
         self._cache = cache if config.response_cache.enable else None
-        self._flights: dict[CacheKey, _Flight] = {}
+        self._shared: dict[CacheKey, _Shared] = {}
+        self._serial = next(_serials)
         self._breaker = breaker
         self._on_broken = on_broken
 
@@ -83,40 +96,41 @@ class ModelVersion(ServedVersion):
         return len(self.instances)
 
     def infer(self, request: InferRequest, answer: Answer, arrived_at: float) -> Cancel:
-        """Answer from the cache, join a flight with the same inputs, or queue."""
-        rows = self.check_inputs(request)
-        wanted = self.check_outputs(request)
-        level = self.batching.level_of(request.priority)
-        expires_at = self.expiry(request, arrived_at, self._levels[level].default_timeout_seconds)
-        if expires_at <= monotonic():
+        """Queue; where the model is cached, answer from the cache or join a job with the same inputs."""
+        admission = self._admit(request)
+        expires_at = self.expiry(request, arrived_at, self._levels[admission.level].default_timeout_seconds)
+        if expires_at != inf and expires_at <= monotonic():
             raise DeadlineExceeded("the request's deadline has passed")
-        waiter = _Waiter(request, answer, arrived_at, expires_at)
-        key = None
         if self._cache is not None:
-            key = self._cache.key(self.name, self.version, request.inputs, wanted)
-            if self._from_cache(self._cache, key, waiter):
-                return lambda: None
-            if shared := self._flights.get(key):
-                shared.waiters.append(waiter)
-                self.statistics.active += 1
-                return lambda: self._leave(shared, waiter)
-        flight = _Flight(key, waiter)
-        job = Job(
+            return self._infer_cached(self._cache, _Waiter(request, answer, arrived_at, expires_at), admission)
+        job = _Own(
             request.inputs,
-            rows,
-            lambda done: self._land(flight, done),
-            wanted=wanted,
-            shape_key=tuple(request.inputs[spec.name].shape[1:] for spec in self.inputs) if self._dynamic else None,
-            level=level,
+            admission.rows,
+            self._answer,
+            wanted=admission.wanted,
+            shape_key=admission.shape_key,
+            level=admission.level,
             arrived_at=arrived_at,
             expires_at=expires_at,
         )
-        flight.job = job
+        job.request = request
+        job.answer = answer
         self.scheduler.submit(job)
         self.statistics.active += 1
-        if key is not None:
-            self._flights[key] = flight
-        return lambda: self._leave(flight, waiter)
+        return lambda: self._abandon(job)
+
+    def _admit(self, request: InferRequest) -> Admission:
+        """Check a request, unless one of its form has been."""
+        form = request.form
+        if form is not None and form.admission is not None and form.admission.serial == self._serial:
+            return form.admission
+        rows = self.check_inputs(request)
+        wanted = self.check_outputs(request)
+        shape_key = tuple(request.inputs[spec.name].shape[1:] for spec in self.inputs) if self._dynamic else None
+        admission = Admission(self._serial, rows, wanted, self.batching.level_of(request.priority), shape_key)
+        if form is not None:
+            form.admission = admission
+        return admission
 
     async def close(self, timeout_seconds: float) -> None:
         """Finish what is queued, forget what is cached."""
@@ -124,63 +138,111 @@ class ModelVersion(ServedVersion):
         if self._cache is not None:
             self._cache.clear(self.name, self.version)
 
+    # A job of its own.
+
+    def _answer(self, job: _Own) -> None:
+        """The execution has ended, or the request's time in the queue."""
+        self.statistics.active -= 1
+        self._tell(job.request, job.answer, job.arrived_at, job)
+
+    def _abandon(self, job: _Own) -> None:
+        """The client has gone."""
+        if job.cancelled or job.ended_at:
+            return
+        self.statistics.active -= 1
+        self.finished(job.request, job.arrived_at, monotonic(), Cancelled("the client went away"))
+        self.scheduler.cancel(job)
+
+    def _tell(self, request: InferRequest, answer: Answer, arrived_at: float, job: Job) -> None:
+        if isinstance(job.error, DeadlineExceeded):
+            self.warn("batch_timeout", request_id=request.id, queued=self.queued)
+        self.finished(request, arrived_at, job.ended_at, job.error, job.batch_rows)
+        if job.error is not None or job.outputs is None:
+            answer(job.error or InferenceError("the model gave no outputs"))
+        else:
+            answer(self._response(request, job.outputs, job.batch_rows))
+
+    def _response(self, request: InferRequest, outputs: Outputs, batch_size: int) -> InferResponse:
+        if request.outputs:
+            outputs = {name: outputs[name] for name in request.outputs}
+        return InferResponse(self.name, self.version, outputs, batch_size)
+
+    # A job that several share.
+
+    def _infer_cached(self, cache: ResponseCache, waiter: _Waiter, admission: Admission) -> Cancel:
+        key = cache.key(self.name, self.version, waiter.request.inputs, admission.wanted)
+        if self._from_cache(cache, key, waiter):
+            return lambda: None
+        job = self._shared.get(key)
+        if job is None:
+            job = _Shared(
+                waiter.request.inputs,
+                admission.rows,
+                self._land,
+                wanted=admission.wanted,
+                shape_key=admission.shape_key,
+                level=admission.level,
+                arrived_at=waiter.arrived_at,
+                expires_at=waiter.expires_at,
+            )
+            job.key = key
+            job.waiters = []
+            self.scheduler.submit(job)
+            self._shared[key] = job
+        job.waiters.append(waiter)
+        self.statistics.active += 1
+        return partial(self._leave, job, waiter)
+
     def _from_cache(self, cache: ResponseCache, key: CacheKey, waiter: _Waiter) -> bool:
         began = monotonic()
         outputs = cache.get(key, began)
-        ns = int((monotonic() - began) * 1e9)
+        now = monotonic()
+        ns = int((now - began) * 1e9)
         if outputs is None:
             self.statistics.cache_miss.add(ns)
             return False
         self.statistics.cache_hit.add(ns)
         self.statistics.queue.add(0)
-        self.finished(waiter.request, waiter.arrived_at, None)
+        self.finished(waiter.request, waiter.arrived_at, now, None)
         waiter.answer(self._response(waiter.request, outputs, 0))
         return True
 
-    def _leave(self, flight: _Flight, waiter: _Waiter) -> None:
+    def _leave(self, job: _Shared, waiter: _Waiter) -> None:
         """A client has gone."""
-        if waiter not in flight.waiters:
+        if waiter not in job.waiters:
             return
-        flight.waiters.remove(waiter)
+        job.waiters.remove(waiter)
         self.statistics.active -= 1
-        self.finished(waiter.request, waiter.arrived_at, Cancelled("the client went away"))
-        if not flight.waiters and flight.job is not None:
-            self.scheduler.cancel(flight.job)
-            self._forget(flight)
+        self.finished(waiter.request, waiter.arrived_at, monotonic(), Cancelled("the client went away"))
+        if not job.waiters:
+            self.scheduler.cancel(job)
+            self._forget(job)
 
-    def _land(self, flight: _Flight, job: Job) -> None:
+    def _land(self, job: _Shared) -> None:
         """The execution has ended: tell everybody."""
-        self._forget(flight)
-        waiters, flight.waiters = flight.waiters, []
-        if self._cache is not None and flight.key is not None and job.outputs is not None:
-            self._cache.put(flight.key, job.outputs, monotonic())
+        self._forget(job)
+        waiters, job.waiters = job.waiters, []
+        if self._cache is not None and job.outputs is not None:
+            self._cache.put(job.key, job.outputs, job.ended_at)
         for waiter in waiters:
             self.statistics.active -= 1
-            if isinstance(job.error, DeadlineExceeded) and waiter.expires_at > monotonic():
+            if isinstance(job.error, DeadlineExceeded) and waiter.expires_at > job.ended_at:
                 self._again(waiter)  # it was another client's deadline
-                continue
-            if isinstance(job.error, DeadlineExceeded):
-                self.warn("batch_timeout", request_id=waiter.request.id, queued=self.queued)
-            self.finished(waiter.request, waiter.arrived_at, job.error, job.batch_rows)
-            if job.error is not None or job.outputs is None:
-                waiter.answer(job.error or InferenceError("the model gave no outputs"))
             else:
-                waiter.answer(self._response(waiter.request, job.outputs, job.batch_rows))
+                self._tell(waiter.request, waiter.answer, waiter.arrived_at, job)
 
     def _again(self, waiter: _Waiter) -> None:
         try:
             self.infer(waiter.request, waiter.answer, waiter.arrived_at)
         except InferenceError as error:
-            self.finished(waiter.request, waiter.arrived_at, error)
+            self.finished(waiter.request, waiter.arrived_at, monotonic(), error)
             waiter.answer(error)
 
-    def _forget(self, flight: _Flight) -> None:
-        if flight.key is not None and self._flights.get(flight.key) is flight:
-            del self._flights[flight.key]
+    def _forget(self, job: _Shared) -> None:
+        if self._shared.get(job.key) is job:
+            del self._shared[job.key]
 
-    def _response(self, request: InferRequest, outputs: Outputs, batch_size: int) -> InferResponse:
-        names = request.outputs or self._output_names
-        return InferResponse(self.name, self.version, {name: outputs[name] for name in names}, batch_size)
+    # What was executed.
 
     def _observe(self, instance: Instance, batch: list[Job], execution: Execution) -> None:
         statistics = self.statistics
