@@ -344,9 +344,11 @@ def test_an_ignored_key_with_dots_is_found() -> None:
 def test_a_protected_resource_cannot_be_deleted_or_replaced() -> None:
     before, after, _ = REPLACED[0]
     deleted = the_change(plan.diff(graph(options(before, protect=True)), graph()))
-    assert deleted.obstacles == ("it is protected, so the engine refuses to delete it",)
+    assert deleted.obstacles[0].startswith(
+        "it is protected, so the engine refuses to delete it: apply a change without"
+    )
     replaced = the_change(plan.diff(graph(options(before, protect=True)), graph(options(after, protect=True))))
-    assert replaced.obstacles == ("it is protected, so the engine refuses to replace it",)
+    assert replaced.obstacles[0].startswith("it is protected, so the engine refuses to replace it: apply a change")
 
 
 def test_protection_that_is_lifted_is_shown() -> None:

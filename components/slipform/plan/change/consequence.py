@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..graph import Resource
+from ..graph import Graph, Resource
 from ..kubernetes import is_object, metadata
 from .fields import Field
-
-WORKLOADS = frozenset({"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Rollout"})
+from .workloads import WORKLOADS, beside, runner_of
 
 _GONE_MEANWHILE: Mapping[str, str] = {
     **dict.fromkeys(WORKLOADS, "all its pods stop, and nothing answers until new ones are ready"),
@@ -30,6 +29,8 @@ _GONE_MEANWHILE: Mapping[str, str] = {
     "Role": "pods that use it are refused in between",
     "PodDisruptionBudget": "nothing protects the pods from eviction in between",
 }
+_SCALERS = frozenset({"HorizontalPodAutoscaler", "ScaledObject"})
+_LENT = "the Rollout that runs its pods keeps those that it has, and starts no others in between"
 _BESIDE: Mapping[str, str] = {
     **dict.fromkeys(WORKLOADS, "a second one starts beside it; then the old one and its pods are deleted"),
     "Service": "clients that use the old name fail when it is deleted",
@@ -52,28 +53,33 @@ _DELETED: Mapping[str, str] = {
 }
 
 
-def of_replacement(before: Resource, after: Resource) -> str:
+def of_replacement(head: Graph, before: Resource, after: Resource) -> str:
     if deletes_first(before, after):
+        if after.kind in WORKLOADS and runner_of(after, beside(head, after)) is not None:
+            return _sentence("deleted first, then made anew", _LENT)
         return _sentence("deleted first, then made anew", _GONE_MEANWHILE.get(after.kind, ""))
     return _sentence("made anew first, then the old one is deleted", _BESIDE.get(after.kind, ""))
 
 
-def of_deletion(resource: Resource) -> str:
+def of_deletion(resource: Resource, *, with_its_model: bool = False) -> str:
+    """An autoscaler that goes together with its pods leaves nothing behind that would not scale."""
+    if with_its_model and resource.kind in _SCALERS:
+        return ""
     if resource.options.retain_on_delete:
         return "only forgotten: it stays where it is (retain_on_delete)"
     return _DELETED.get(resource.kind, "")
 
 
-def of_update(after: Resource, fields: tuple[Field, ...]) -> str:
+def of_update(head: Graph, after: Resource, fields: tuple[Field, ...]) -> str:
     """Pods are made anew when their template changes, and only then."""
     if after.kind not in WORKLOADS or not any(field.path[:2] == ("spec", "template") for field in fields):
         return ""
-    spec = after.inputs.get("spec")
-    strategy = spec.get("strategy") if isinstance(spec, Mapping) else None
-    if isinstance(strategy, Mapping) and strategy.get("type") == "Recreate":
+    runner = after if after.kind == "Rollout" else runner_of(after, beside(head, after))
+    strategy = _at((runner or after).inputs, "spec", "strategy")
+    if runner is not None:
+        return _sentence("starts a rollout", _way(strategy))
+    if _at(strategy, "type") == "Recreate":
         return "all its pods stop before new ones start"
-    if after.kind == "Rollout" and isinstance(strategy, Mapping):
-        return _sentence("starts a rollout", _steps(strategy))
     return "its pods are replaced, a few at a time"
 
 
@@ -91,11 +97,23 @@ def deletes_first(before: Resource, after: Resource) -> bool:
     return any(key in after.inputs and after.inputs[key] == before.inputs.get(key) for key in ("name", "nodeGroupName"))
 
 
-def _steps(strategy: Mapping[str, Any]) -> str:
-    canary = strategy.get("canary")
-    steps = canary.get("steps") if isinstance(canary, Mapping) else None
-    weights = [step["setWeight"] for step in steps or [] if isinstance(step, Mapping) and "setWeight" in step]
-    return " → ".join(f"{weight} %" for weight in (*weights, 100)) if weights else ""
+def _way(strategy: Any) -> str:
+    """How a Rollout brings a new version in: `10 % → 50 % → 100 %, taken back if it does worse`."""
+    if isinstance(_at(strategy, "blueGreen"), Mapping):
+        way = "a second set of pods beside the first, then all traffic at once"
+        judged = any(_at(strategy, "blueGreen", key) for key in ("prePromotionAnalysis", "postPromotionAnalysis"))
+    else:
+        steps = [step for step in _at(strategy, "canary", "steps") or [] if isinstance(step, Mapping)]
+        weights = [step["setWeight"] for step in steps if "setWeight" in step]
+        way = " → ".join(f"{weight} %" for weight in dict.fromkeys((*weights, 100))) if weights else ""
+        judged = any("analysis" in step for step in steps) or bool(_at(strategy, "canary", "analysis"))
+    return f"{way}, taken back if it does worse" if way and judged else way
+
+
+def _at(value: Any, *keys: str) -> Any:
+    for key in keys:
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return value
 
 
 def _sentence(order: str, effect: str) -> str:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from ..graph import Graph, Message, Resource
-from ..kubernetes import effective_inputs
-from . import consequence
+from ..kubernetes import effective_inputs, metadata
+from . import consequence, demand, renewal
 from .aliases import match
+from .demand import Demand
 from .fields import ABSENT, Field, compare
+from .old_names import likely_old_name
 from .replacement import UPDATES, Effect, Verdict, is_ignored, judge
 
 
@@ -23,10 +25,14 @@ class Action(StrEnum):
 
 @dataclass(frozen=True)
 class FieldChange:
-    """One field, and what its change does: `verdict.effect` is update, replace or refuse."""
+    """One field, and what its change does: `verdict.effect` is update, replace or refuse.
+
+    `follows` names what it only refers to: an object that has a new name because its content changed.
+    """
 
     field: Field
     verdict: Verdict = UPDATES
+    follows: str = ""
 
 
 @dataclass(frozen=True)
@@ -67,14 +73,28 @@ class Change:
             return None
         return self.before.name
 
+    @property
+    def renewed_from(self) -> str | None:
+        """The old name of an object whose name carries a hash of its content, where that is why it is replaced."""
+        if self.before is None or self.after is None or renewal.new_name(self.before, self.after) is None:
+            return None
+        return str(metadata(self.before)["name"])
+
 
 @dataclass(frozen=True)
 class Model:
-    """What lies directly under the stack and holds changed resources; `component` is None for what belongs to none."""
+    """What lies directly under the stack and holds changed resources; `component` is None for what belongs to none.
+
+    `asked` and `asks` are what its pods ask of the cluster before and after. `likely_from` is a model that is deleted
+    in the same change and of which most comes again in this new one.
+    """
 
     component: Resource | None
     action: Action
     changes: tuple[Change, ...]
+    asked: Demand = field(default_factory=dict)
+    asks: Demand = field(default_factory=dict)
+    likely_from: str = ""
 
 
 @dataclass(frozen=True)
@@ -115,7 +135,7 @@ def diff(base: Graph, head: Graph, told: Mapping[str, Told] | None = None) -> Di
         before = base.by_urn[old] if old else None
         change = _change(base, head, before, resource, replaced_providers)
         if told is not None and before is not None and change is not None:
-            change = _as_told(change, before, resource, told.get(resource.urn))
+            change = _as_told(head, change, before, resource, told.get(resource.urn))
         top = head.top(resource)
         _note(changes, tops, top, Action.UPDATE if top.urn in matched else Action.CREATE, change)
     for resource in base.resources:
@@ -128,12 +148,14 @@ def diff(base: Graph, head: Graph, told: Mapping[str, Told] | None = None) -> Di
             tops,
             head.by_urn[kept] if kept else top,
             Action.UPDATE if kept else Action.DELETE,
-            _deletion(resource),
+            _deletion(resource, with_its_model=kept is None and not top.custom),
         )
+    following = _Following(changes)
+    models = _models({urn: list(map(following.marked, each)) for urn, each in changes.items()}, tops)
     return Diff(
         base=base,
         head=head,
-        models=_models(changes, tops),
+        models=tuple(_completed(model, models, base, head, matched) for model in models),
         outputs=tuple(compare(dict(base.outputs), dict(head.outputs))),
         new_messages=tuple(message for message in head.messages if _is_new(message, base)),
     )
@@ -167,17 +189,66 @@ def _models(changes: dict[str, list[Change]], tops: dict[str, tuple[Resource, Ac
     return tuple(models)
 
 
-_ORDER = (Action.REPLACE, Action.DELETE, Action.UPDATE, Action.CREATE)
+def _completed(model: Model, models: tuple[Model, ...], base: Graph, head: Graph, matched: Mapping[str, str]) -> Model:
+    """With what it asks of the cluster, and what it may be another name of."""
+    top = model.component
+    if top is None:
+        return model
+    old = top.urn if model.action is Action.DELETE else matched.get(top.urn)
+    asked = demand.of(base.descendants(base.by_urn[old])) if old else {}
+    asks = demand.of(head.descendants(top)) if model.action is not Action.DELETE else {}
+    gone = [each.component for each in models if each.component is not None and each.action is Action.DELETE]
+    from_ = likely_old_name(top, gone, base, head) if model.action is Action.CREATE else ""
+    return replace(model, asked=asked, asks=asks, likely_from=from_)
 
 
 def _ordered(changes: Iterable[Change]) -> tuple[Change, ...]:
     """What hurts first."""
     return tuple(
-        sorted(
-            changes,
-            key=lambda each: (_ORDER.index(each.action), each.resource.kind, each.resource.name, each.resource.urn),
-        )
+        sorted(changes, key=lambda each: (_weight(each), each.resource.kind, each.resource.name, each.resource.urn))
     )
+
+
+def _weight(change: Change) -> int:
+    """What fails, is replaced, is lost, is felt by callers; then the rest of what is there; then what comes."""
+    if change.obstacles:
+        return 0
+    if change.action is Action.CREATE:
+        return 7
+    if change.action is Action.REPLACE:
+        return 5 if change.renewed_from else 1
+    if change.action is Action.DELETE:
+        return 2 if change.consequence else 6
+    return 3 if change.consequence else 4
+
+
+class _Following:
+    """Marks the fields that only follow an object's new name."""
+
+    def __init__(self, changes: Mapping[str, Iterable[Change]]) -> None:
+        pairs = [
+            (change.before, change.after)
+            for each in changes.values()
+            for change in each
+            if change.before is not None and change.after is not None
+        ]
+        self._names = renewal.names(pairs)
+
+    def marked(self, change: Change) -> Change:
+        if change.action is not Action.UPDATE:
+            return change
+        return replace(
+            change, fields=tuple(replace(each, follows=self._followed(each.field)) for each in change.fields)
+        )
+
+    def _followed(self, field: Field) -> str:
+        if isinstance(field.before, str) and isinstance(field.after, str):
+            if field.path[-1].startswith("checksum/"):
+                return "checksum"
+            new, kind = self._names.get(field.before, ("", ""))
+            if new == field.after:
+                return f"{kind} {new}"
+        return ""
 
 
 def _change(
@@ -193,7 +264,10 @@ def _change(
         if not is_ignored(field, after) and not _is_default_namespace(field)
     )
     fields = _without_what_a_new_name_makes_moot(fields)
+    renewed = renewal.new_name(before, after)
     reasons = [change.verdict.reason for change in fields if change.verdict.effect is Effect.REPLACE]
+    if renewed:
+        reasons = ["its name carries a hash of its content"]
     if before.options.replacement_trigger != after.options.replacement_trigger:
         reasons.append("its replacement trigger changed")
     if after.provider in replaced_providers:
@@ -203,7 +277,7 @@ def _change(
         return None
     action = Action.REPLACE if reasons else Action.UPDATE
     inputs = tuple(change.field for change in fields)
-    felt = consequence.of_replacement(before, after) if reasons else consequence.of_update(after, inputs)
+    felt = consequence.of_replacement(head, before, after) if reasons else consequence.of_update(head, after, inputs)
     return Change(
         action=action,
         before=before,
@@ -223,20 +297,20 @@ def _without_what_a_new_name_makes_moot(fields: tuple[FieldChange, ...]) -> tupl
     return tuple(change if change.field.path in identity else FieldChange(change.field) for change in fields)
 
 
-def _as_told(change: Change, before: Resource, after: Resource, told: Told | None) -> Change | None:
+def _as_told(head: Graph, change: Change, before: Resource, after: Resource, told: Told | None) -> Change | None:
     """The change as the engine sees it: it knows the provider's mind, and the state."""
     if told is None:
         return None
     if told.action is not Action.REPLACE:
         fields = tuple(FieldChange(each.field) for each in change.fields)
-        felt = consequence.of_update(after, tuple(each.field for each in fields))
+        felt = consequence.of_update(head, after, tuple(each.field for each in fields))
         return replace(change, action=told.action, fields=fields, reasons=(), consequence=felt)
     reasons = change.reasons or tuple(f"the engine replaces it for {'.'.join(path)}" for path in told.replacing)
     return replace(
         change,
         action=Action.REPLACE,
         reasons=reasons or ("the engine replaces it",),
-        consequence=consequence.of_replacement(before, after),
+        consequence=consequence.of_replacement(head, before, after),
         obstacles=_obstacles(before, True, ()),
     )
 
@@ -251,13 +325,24 @@ def _obstacles(before: Resource, replaced: bool, fields: tuple[FieldChange, ...]
     if refused and not replaced:
         return tuple(refused)
     if replaced and before.options.protect:
-        return ("it is protected, so the engine refuses to replace it",)
+        return (f"it is protected, so the engine refuses to replace it: {_UNPROTECT}",)
     return ()
 
 
-def _deletion(resource: Resource) -> Change:
-    protected = ("it is protected, so the engine refuses to delete it",) if resource.options.protect else ()
-    return Change(Action.DELETE, resource, None, consequence=consequence.of_deletion(resource), obstacles=protected)
+def _deletion(resource: Resource, *, with_its_model: bool) -> Change:
+    protected = (
+        (f"it is protected, so the engine refuses to delete it: {_UNPROTECT}",) if resource.options.protect else ()
+    )
+    return Change(
+        Action.DELETE,
+        resource,
+        None,
+        consequence=consequence.of_deletion(resource, with_its_model=with_its_model),
+        obstacles=protected,
+    )
+
+
+_UNPROTECT = "apply a change without the protection first, or `pulumi state unprotect`"
 
 
 def _options(before: Resource, after: Resource) -> Iterable[Field]:

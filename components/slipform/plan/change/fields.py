@@ -125,6 +125,8 @@ def _keyed(name: str, before: list[Any], after: list[Any]) -> tuple[dict[str, An
             return sides[0], sides[1]
     if name == "metrics":
         return _by_metric(before, after)
+    if name == "rules":
+        return _by_rule(before, after)
     return None
 
 
@@ -156,6 +158,22 @@ def _by_metric(before: list[Any], after: list[Any]) -> tuple[dict[str, Any], dic
             if not isinstance(label, str) or label in named:
                 return None
             named[label] = item
+        sides.append(named)
+    return sides[0], sides[1]
+
+
+def _by_rule(before: list[Any], after: list[Any]) -> tuple[dict[str, Any], dict[str, Any]] | None:
+    """Prometheus' rules, alerts among records; of several with one name, the second is `name/2`."""
+    sides: list[dict[str, Any]] = []
+    for items in (before, after):
+        named: dict[str, Any] = {}
+        seen: Counter[str] = Counter()
+        for item in items:
+            label = item.get("alert") or item.get("record") if isinstance(item, Mapping) else None
+            if not isinstance(label, str):
+                return None
+            seen[label] += 1
+            named[label if seen[label] == 1 else f"{label}/{seen[label]}"] = item
         sides.append(named)
     return sides[0], sides[1]
 

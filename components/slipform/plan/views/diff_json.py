@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from ..change.demand import Demand
 from ..change.diff import Change, Diff, FieldChange, Model
 from ..change.fields import ABSENT, Field
 
@@ -30,8 +31,19 @@ def _model(model: Model) -> dict[str, Any]:
         "name": top.name if top else None,
         "type": top.type if top else None,
         "action": model.action.value,
+        **({"likely_from": model.likely_from} if model.likely_from else {}),
+        **(
+            {"demand": {"before": _demand(model.asked), "after": _demand(model.asks)}}
+            if model.asked != model.asks
+            else {}
+        ),
         "changes": [_change(change) for change in model.changes],
     }
+
+
+def _demand(demand: Demand) -> dict[str, list[float]]:
+    """Fewest and most."""
+    return {kind: [float(span.low), float(span.high)] for kind, span in demand.items()}
 
 
 def _change(change: Change) -> dict[str, Any]:
@@ -52,6 +64,8 @@ def _change(change: Change) -> dict[str, Any]:
 def _field(change: FieldChange) -> dict[str, Any]:
     field = change.field
     document: dict[str, Any] = {"path": field.where, "effect": change.verdict.effect.value}
+    if change.follows:
+        document["follows"] = change.follows
     if field.is_secret:
         return {**document, "secret": True, **_sides(field, "[secret]")}
     if field.reordered:

@@ -9,13 +9,17 @@ from .markdown import LIMIT, escape, html
 from .wording import (
     SIGNS,
     before_and_after,
+    brief,
     explanations,
     folded,
+    followed,
     groups,
     heading,
     lines_of,
     remark,
+    remarks,
     replaces,
+    shown,
     subject,
     totals,
 )
@@ -30,7 +34,7 @@ def diff_to_markdown(diff: Diff, limit: int = LIMIT) -> str:
     folded = [_model(model) for model in diff.models]
     if diff.outputs:
         folded.append(
-            _fenced("outputs", [line for each in diff.outputs for line in _field(FieldChange(each), each.where)])
+            _fenced("outputs", [line for each in diff.outputs for line in _field(FieldChange(brief(each)), each.where)])
         )
     room = limit - sum(len(block) + 2 for block in blocks) - 200
     shown = 0
@@ -49,11 +53,14 @@ def _must_see(diff: Diff) -> Iterator[str]:
     for model in diff.models:
         if model.action is Action.DELETE:
             yield f"> 🛑 **{escape(heading(model))}**"
+    for model in diff.models:
+        for sentence in remarks(model):
+            yield f"> {escape(f'{heading(model)}: {sentence}' if model.component else sentence)}"
     for change in diff.changes:
         name = escape(subject((change,)))
         for obstacle in change.obstacles:
             yield f"> 🛑 **{name} will fail**: {escape(obstacle)}"
-        if change.action is Action.REPLACE:
+        if change.action is Action.REPLACE and not change.renewed_from:
             yield f"> ⚠️ **{name} is replaced**: {escape('; '.join(change.reasons))}. {escape(_felt(change))}"
     for message in diff.new_messages:
         yield f"> ⚠️ new {message.severity}: {escape(message.text)}"
@@ -76,13 +83,17 @@ def _group(group: tuple[Change, ...]) -> Iterator[str]:
     yield f"{_FENCE_SIGNS[change.action]} {subject(group)}{rest}"
     for _, sentence in explanations(change):
         yield f"#   {sentence}"
-    for each, place in folded(change.fields):
-        yield from (f"{line[:1]}   {line[1:]}" for line in _field(each, place))
+    for each, place in folded(shown(change)):
+        lines = _field(each, place) if each is not None else [f" {place}"]
+        yield from (f"{line[:1]}   {line[1:]}" for line in lines)
 
 
 def _field(change: FieldChange, place: str) -> Iterator[str]:
     """Lines whose first letter says what they are to a `diff` block: removed, added, or neither."""
     field = change.field
+    if followed(change):
+        yield f" {place}: {followed(change)}"
+        return
     mark = f"  ({replaces(change)})" if replaces(change) else ""
     if field.lines:
         yield f" {place}{mark}"

@@ -10,13 +10,17 @@ from ..change.fields import Field
 from .wording import (
     SIGNS,
     before_and_after,
+    brief,
     explanations,
     folded,
+    followed,
     groups,
     heading,
     lines_of,
     remark,
+    remarks,
     replaces,
+    shown,
     subject,
     totals,
 )
@@ -32,10 +36,10 @@ def print_diff(diff: Diff, console: Console) -> None:
     if diff.outputs:
         console.print(Text("outputs", "bold"))
         for field in diff.outputs:
-            _field(FieldChange(field), field.where, console, indent=2)
+            _field(FieldChange(brief(field)), field.where, console, indent=2)
         console.print()
     for message in diff.new_messages:
-        console.print(Text.assemble((f"new {message.severity}: ", "yellow"), message.text))
+        _print(console, Text.assemble((f"new {message.severity}: ", "yellow"), message.text))
     console.print(Text(totals(diff), "bold"))
 
 
@@ -43,6 +47,8 @@ def _model(model: Model, console: Console) -> None:
     style = "bold" if model.component is None or model.action is Action.UPDATE else f"bold {_STYLES[model.action]}"
     sign = "" if model.component is None else f"{SIGNS[model.action]} "
     _print(console, Text(f"{sign}{heading(model)}", style))
+    for sentence in remarks(model):
+        _print(console, Text(sentence, "italic"), indent=4)
     for group in groups(model):
         _group(group, console)
     console.print()
@@ -56,12 +62,19 @@ def _group(group: tuple[Change, ...], console: Console) -> None:
     _print(console, line, indent=2)
     for kind, sentence in explanations(change):
         _print(console, Text(sentence, _SENTENCES[kind]), indent=6)
-    for each, place in folded(change.fields):
-        _field(each, place, console, indent=6)
+    for each, place in folded(shown(change)):
+        if each is None:
+            _print(console, Text(place, "dim"), indent=6)
+        else:
+            _field(each, place, console, indent=6)
 
 
 def _field(change: FieldChange, place: str, console: Console, indent: int) -> None:
     line = Text(place, "cyan")
+    if followed(change):
+        line.append(f"  {followed(change)}", "dim")
+        _print(console, line, indent)
+        return
     line.append(_values(change.field))
     if replaces(change):
         line.append(f"  {replaces(change)}", "magenta")

@@ -149,11 +149,11 @@ def _size(value: Any) -> str:
 
 
 def _autoscaler(inputs: Any) -> list[str]:
-    metrics = [_metric(metric) for metric in _list(inputs, "spec.metrics")]
+    metrics = [metric(each) for each in _list(inputs, "spec.metrics")]
     return [_range(_at(inputs, "spec.minReplicas"), _at(inputs, "spec.maxReplicas"), "replicas"), ", ".join(metrics)]
 
 
-def _metric(metric: Any) -> str:
+def metric(metric: Any) -> str:
     """`cpu 70 %`, `queue_length 10`: whatever the metric's type calls its source."""
     sources = [value for value in metric.values() if isinstance(value, Mapping)] if isinstance(metric, Mapping) else []
     source = sources[0] if sources else {}
