@@ -1,0 +1,157 @@
+"""Load on a model's pods by real clients, over REST and gRPC: requests at a steady rate, whatever the answers take.
+
+Stands in for a Service and a mesh: EndpointSlices take no addresses on loopback, so the ready pods are picked here, the
+one with the fewest requests in hand first, as the generated DestinationRule has it. A request that reached no pod at
+all is tried again on another, as the generated VirtualService has it. Every other failure is a lost request.
+"""
+
+import asyncio
+import threading
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import aiohttp
+import numpy as np
+import tritonclient.grpc.aio
+import tritonclient.http.aio
+from tests.cluster import nodes
+from tests.cluster.api import Api, Object
+from tests.cluster.model import Model
+
+Protocol = Literal["http", "grpc"]
+TIMEOUT = 60.0
+PORTS = {"http": 8000, "grpc": 8001}
+_CLIENTS: dict[Protocol, Any] = {"http": tritonclient.http.aio, "grpc": tritonclient.grpc.aio}
+
+
+@dataclass(frozen=True)
+class Lost:
+    """A request without an answer, where it went, and what its client was told."""
+
+    pod: str
+    protocol: Protocol
+    reason: str
+
+
+@dataclass(eq=False)
+class Backend:
+    """One ready pod, as its clients know it."""
+
+    name: str
+    address: str
+    clients: dict[Protocol, Any] = field(default_factory=dict)
+    in_hand: int = 0
+
+
+class Load:
+    """Requests per second, which may be changed, and what became of them."""
+
+    def __init__(self, api: Api, model: Model, rate: float, protocols: Sequence[Protocol], lag: float) -> None:
+        self.rate = rate
+        self.answered: Counter[str] = Counter()
+        """By the version that answered."""
+        self.lost: list[Lost] = []
+        self._api, self._model, self._protocols, self._lag = api, model, protocols, lag
+        self._ready: dict[str, Backend] = {}
+        self._gone: list[Backend] = []
+        self._requests: set[asyncio.Task[None]] = set()
+        self._stopping = threading.Event()
+
+    @property
+    def in_hand(self) -> dict[str, int]:
+        """Requests that wait for their answer, by pod."""
+        return {backend.name: backend.in_hand for backend in list(self._ready.values())}
+
+    def stop(self) -> None:
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """Sends until it is stopped, then waits for the last answers."""
+        loop = asyncio.get_running_loop()
+        threading.Thread(target=self._follow, args=[loop], daemon=True).start()
+        due = loop.time()
+        while not self._stopping.is_set():
+            if self.rate and self._ready:
+                self._send()
+            due = max(due, loop.time() - 1) + 1 / (self.rate or 10)
+            await asyncio.sleep(max(0.0, due - loop.time()))
+        await asyncio.gather(*self._requests)
+        for backend in [*self._gone, *self._ready.values()]:
+            for client in backend.clients.values():
+                await client.close()
+
+    def _follow(self, loop: asyncio.AbstractEventLoop) -> None:
+        model = self._model
+        for pods in self._api.follow("v1", "Pod", namespace=model.namespace, labels=model.labels):
+            if self._stopping.is_set():
+                return
+            ready = [pod for pod in pods if nodes.is_ready(pod) and "deletionTimestamp" not in pod["metadata"]]
+            loop.call_soon_threadsafe(loop.call_later, self._lag, self._take, ready)
+
+    def _take(self, pods: Sequence[Object]) -> None:
+        found = {pod["metadata"]["uid"]: pod for pod in pods}
+        for uid in self._ready.keys() - found.keys():
+            self._gone.append(self._ready.pop(uid))  # its answers may still come
+        for uid in found.keys() - self._ready.keys():
+            pod = found[uid]
+            self._ready[uid] = Backend(pod["metadata"]["name"], pod["status"]["podIP"])
+
+    def _send(self) -> None:
+        number = self.answered.total() + len(self._requests)
+        task = asyncio.create_task(self._request(self._protocols[number % len(self._protocols)]))
+        self._requests.add(task)
+        task.add_done_callback(self._requests.discard)
+
+    async def _request(self, protocol: Protocol) -> None:
+        tried: set[Backend] = set()
+        while True:
+            others = [backend for backend in self._ready.values() if backend not in tried]
+            if not others:
+                self.lost.append(Lost("", protocol, "no ready pod could be reached"))
+                return
+            backend = min(others, key=lambda each: each.in_hand)
+            tried.add(backend)
+            backend.in_hand += 1
+            try:
+                self.answered[await self._infer(backend, protocol)] += 1
+                return
+            except aiohttp.ClientConnectorError:
+                continue
+            except Exception as error:
+                self.lost.append(Lost(backend.name, protocol, repr(error)))
+                return
+            finally:
+                backend.in_hand -= 1
+
+    async def _infer(self, backend: Backend, protocol: Protocol) -> str:
+        """One row of measurements; the version that answered."""
+        kind = _CLIENTS[protocol]
+        if protocol not in backend.clients:
+            options = {"conn_limit": 0, "conn_timeout": TIMEOUT} if protocol == "http" else {}
+            backend.clients[protocol] = kind.InferenceServerClient(f"{backend.address}:{PORTS[protocol]}", **options)
+        rows = kind.InferInput("measurements", [1, 4], "FP32")
+        rows.set_data_from_numpy(np.random.default_rng().uniform(0, 8, (1, 4)).astype(np.float32))
+        async with asyncio.timeout(TIMEOUT):
+            answer = await backend.clients[protocol].infer(self._model.name, [rows])
+        if answer.as_numpy("probabilities").shape != (1, 3):
+            raise ValueError("not the shape of an answer")
+        response = answer.get_response()
+        return str(response["model_version"] if protocol == "http" else response.model_version)
+
+
+@contextmanager
+def load(
+    api: Api, model: Model, rate: float, *, protocols: Sequence[Protocol] = ("http", "grpc"), lag: float = 0.0
+) -> Iterator[Load]:
+    """Load for the time of the block. With `lag` its clients learn that many seconds late which pods are ready."""
+    made = Load(api, model, rate, protocols, lag)
+    thread = threading.Thread(target=lambda: asyncio.run(made.run()))
+    thread.start()
+    try:
+        yield made
+    finally:
+        made.stop()
+        thread.join()
