@@ -25,7 +25,9 @@ def profiles(spec: ModelSpec) -> tuple[Profile, ...]:
     if spec.build.profiles or not batching.max_batch_size:
         return spec.build.profiles
     largest = batching.max_batch_size
-    return ({BATCH: Range(min=1, opt=max(batching.preferred_batch_sizes, default=largest), max=largest)},)
+    # A preferred size over the largest is refused elsewhere, among all else that is wrong.
+    optimum = min(largest, max(batching.preferred_batch_sizes, default=largest))
+    return ({BATCH: Range(min=1, opt=optimum, max=largest)},)
 
 
 def tuned(spec: ModelSpec) -> tuple[Profile, ...]:
