@@ -71,6 +71,15 @@ class Calibration(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     method: Method = "entropy"
 
 
+class Pruning(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """Which weights are given up, and how many of them."""
+
+    sparsity: Annotated[float, msgspec.Meta(gt=0, lt=1)]
+    method: Literal["magnitude", "structured"] = "magnitude"
+    scope: Literal["tensor", "global"] = "tensor"
+    """Of `magnitude`: whether each tensor loses the share, or all of them together."""
+
+
 class TensorRT(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """What an engine depends on besides the model."""
 
@@ -100,6 +109,7 @@ class BuildManifest(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     inputs: list[TensorInfo] = []
     outputs: list[TensorInfo] = []
     accept: Accept = Accept()
+    pruning: Pruning | None = None
     calibration: Calibration | None = None
     samples: str | None = None
     """A .npz file like calibration's, on which the artefact is compared with the original."""

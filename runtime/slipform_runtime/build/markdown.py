@@ -89,9 +89,11 @@ def _latency(report: Report) -> Iterator[str]:
 
 
 def _made(report: Report) -> Iterator[str]:
-    facts = report.provenance
+    facts, pruned = report.provenance, report.pruning
     yield from ("", "## How it was made", "")
     yield from (f"- {step}" for step in report.steps)
+    if pruned is not None:
+        yield f"- sparsity: {pruned.sparsity_reached:.1%} of {pruned.sparsity_asked:.1%}"
     yield ""
     yield f"- source: `{report.source.uri}`, sha256 `{report.source.sha256}`"
     yield f"- tools: {', '.join(f'{name} {version}' for name, version in facts.tools.items())}"

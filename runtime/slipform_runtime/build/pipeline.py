@@ -1,8 +1,11 @@
 """A build from its manifest to its published artefact."""
 
 import tempfile
-from dataclasses import dataclass, field
+from contextlib import nullcontext
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+from msgspec.structs import replace as replaced
 
 from slipform_runtime.build.errors import BadInput, BuildError, CannotWrite, GateMissed, disk_is_full
 from slipform_runtime.build.gates import described
@@ -11,6 +14,7 @@ from slipform_runtime.build.prepare import prepare
 from slipform_runtime.build.progress import Progress
 from slipform_runtime.build.proof.latency import Effort
 from slipform_runtime.build.proof.prove import prove
+from slipform_runtime.build.pruning.prune import prune
 from slipform_runtime.build.report import Report, read_report
 from slipform_runtime.build.reports import write_reports
 from slipform_runtime.build.stores import LocalStore, Store, store_for
@@ -68,9 +72,12 @@ def _build(manifest: BuildManifest, options: Options, store: Store, progress: Pr
     prepared = prepare(manifest, target, work, progress, trust_pickle=options.trust_pickle or manifest.trust_pickle)
     artefact = work / "version" / manifest.output.filename
     artefact.parent.mkdir()
+    with progress.step("prune") if manifest.pruning else nullcontext():
+        plan, pruned = prune(prepared.plan)
+    prepared = replace(prepared, plan=plan)
     with progress.step("build", target=manifest.target, precision=manifest.precision):
         made = target.build(prepared.plan, artefact)
-    report = prove(prepared, target, made, artefact, options.effort, progress)
+    report = replaced(prove(prepared, target, made, artefact, options.effort, progress), pruning=pruned)
     write_reports(report, artefact.parent)
     if options.reports is not None:
         write_reports(report, options.reports)

@@ -11,6 +11,7 @@ from slipform_runtime.build.proof.accuracy import OutputAccuracy
 from slipform_runtime.build.proof.footprint import Footprint
 from slipform_runtime.build.proof.latency import BatchTiming
 from slipform_runtime.build.provenance import Provenance
+from slipform_runtime.build.pruning.prune import Pruned
 
 FORMAT: Literal["slipform.build/v1"] = "slipform.build/v1"
 REPORT = "report.json"
@@ -46,6 +47,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """Whether every gate was; an artefact is only ever written where this is true."""
 
     gates: list[Gate]
+    pruning: Pruned | None = None
     steps: list[str]
     samples: str
     """Where the inputs of the comparison come from."""

@@ -157,7 +157,7 @@ def test_a_model_that_mlflow_saved_is_read_by_its_flavour(workshop: Workshop, fl
     """Without trust: MLflow 3 saves each of them in a form that is data only."""
     require("mlflow", "mlflow", "pandas", "skops", "torch", "tensorflow", "lightgbm", "xgboost")
     folder = workshop.models / "3"
-    given = workshop.put((folder / "model.onnx").read_bytes(), "../given.onnx")
+    given = onnx.load(folder / "model.onnx")
     (folder / "model.onnx").unlink()
     folder.rmdir()
     _save(flavour, folder, given)
@@ -192,4 +192,4 @@ def _save(flavour: str, folder: Any, given: Any) -> None:
     elif flavour == "tensorflow":
         mlflow.tensorflow.save_model(keras_model(), folder)
     else:
-        mlflow.onnx.save_model(onnx.load(given), folder)
+        mlflow.onnx.save_model(given, folder)
