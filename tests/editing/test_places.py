@@ -20,7 +20,7 @@ TEXT = """\
 a: 1   # one
 model:
   version: 3  # the third
-  inputs:
+  inputs:  # two
     - {name: x, shape: [3]}  # in
 
     - name: y
@@ -41,8 +41,8 @@ b: {x: 1, y: [1,
         (("model", "version"), "12", "version: 3  #", "version: 12  #"),
         (("model", "empty"), "5", "empty:\n", "empty: 5\n"),
         (("model", "note"), "5", "note: |\n    hello\n", "note: 5\n"),
-        (("model", "inputs"), "[]", "\n    - {name: x, shape: [3]}  # in\n\n    - name: y\n      shape: [seq]\n",
-         "\n    []\n"),
+        (("model", "inputs"), "[]", "  # two\n    - {name: x, shape: [3]}  # in\n\n    - name: y\n      shape: [seq]\n",
+         " []  # two\n"),
         (("b", "y"), "5", "y: [1,\n   2], z", "y: 5, z"),
         (("b", "y", 1), "7", "   2]", "   7]"),
         (("model", "inputs", 1, "name"), "z", "name: y", "name: z"),

@@ -13,7 +13,9 @@ from .. import __version__
 from .bench import bench
 from .build import build
 from .diff import diff
+from .init import init
 from .new import new
+from .pin import pin
 from .plan import plan
 from .rollback import rollback
 from .schema import schema
@@ -28,7 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (new, validate, plan, diff, rollback, build, serve, bench, schema):
+for command in (new, init, validate, plan, diff, pin, rollback, build, serve, bench, schema):
     app.command()(command)
 
 

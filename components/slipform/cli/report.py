@@ -17,7 +17,9 @@ class Format(StrEnum):
     github = "github"
 
 
-def print_findings(findings: Sequence[Finding], how: Format = Format.text, *, checked: int | None = None) -> None:
+def print_findings(
+    findings: Sequence[Finding], how: Format = Format.text, *, checked: int | None = None, noun: str = "spec"
+) -> None:
     """All findings; as text with a closing line that counts them, to standard error unless ``checked`` is given."""
     to_stderr = checked is None
     if how is Format.json:
@@ -36,7 +38,7 @@ def print_findings(findings: Sequence[Finding], how: Format = Format.text, *, ch
     wrong = len(errors(findings))
     doubtful = len(findings) - wrong
     if checked is not None or findings:
-        files = f"{_count(checked, 'spec')}: " if checked is not None else ""
+        files = f"{_count(checked, noun)}: " if checked is not None else ""
         typer.secho(
             f"{files}{_count(wrong, 'error')}, {_count(doubtful, 'warning')}",
             fg=typer.colors.RED if wrong else None if doubtful else typer.colors.GREEN,

@@ -22,6 +22,10 @@ def put(text: str, path: FieldPath, value: str, *, after: str | None = None) -> 
     if parent is None:
         raise KeyError(path[:-1])
     node = _child(parent, path[-1])
+    if isinstance(parent, yaml.MappingNode) and isinstance(node, yaml.CollectionNode) and not node.flow_style:
+        key = next(key for key, _ in parent.value if key.value == path[-1])
+        colon = text.index(":", key.end_mark.index) + 1  # the value goes there: a list may have no indentation
+        return f"{text[:colon]} {value}{text[colon : _line_end(text, colon)]}{text[_end(node) :]}"
     if node is not None:
         gap = " " if node.start_mark.index == node.end_mark.index else ""  # `key:` with nothing behind it
         return f"{text[: node.start_mark.index]}{gap}{value}{text[_end(node) :]}"

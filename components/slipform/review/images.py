@@ -20,5 +20,5 @@ def stack_problems(stack: StackConfig) -> Iterator[Finding]:
                 path=("images", field),
                 severity="warning",
                 given=image,
-                remedy="push the image and write its digest; `docker buildx imagetools inspect IMAGE` prints it",
+                remedy="push the image and write its digest; `slipform pin` asks the registry for it and writes it",
             )

@@ -19,11 +19,11 @@ Capability = Literal[
 
 
 def _image(value: str) -> str:
-    if not re.fullmatch(r"[a-z0-9.-]+(:[0-9]+)?(/[a-z0-9._-]+)+@sha256:[0-9a-f]{64}", value):
+    if not re.fullmatch(r"[a-z0-9.-]+(:[0-9]+)?(/[a-z0-9._-]+)+(:\w[\w.-]{0,127})?@sha256:[0-9a-f]{64}", value):
         raise refuse(
             "not an image by digest",
-            allowed="registry/name@sha256:<64 hexadecimal digits>",
-            remedy="a tag can be moved; `docker buildx imagetools inspect IMAGE` prints its digest",
+            allowed="registry/name@sha256:<64 hexadecimal digits>, or registry/name:tag@sha256:…",
+            remedy="a tag can be moved; `slipform pin` asks the registry for the digest and writes it",
         )
     return value
 

@@ -30,6 +30,7 @@ TOOLS: tuple[Recipe, ...] = (
     DebianProgram("etcd", package="etcd-server"),
     DebianProgram("prometheus", package="prometheus"),
     DebianProgram("promtool", package="prometheus"),
+    DebianProgram("docker-registry", package="docker-registry"),
     GoProgram("kube-apiserver", KUBERNETES, "./cmd/kube-apiserver", KUBERNETES_VERSION),
     GoProgram("kube-controller-manager", KUBERNETES, "./cmd/kube-controller-manager", KUBERNETES_VERSION),
     GoProgram("kube-scheduler", KUBERNETES, "./cmd/kube-scheduler", KUBERNETES_VERSION),
