@@ -4,6 +4,7 @@ The JSON text of a tensor is decoded straight into lists of the right element ty
 bool or a fraction where an integer is due), so that numpy never guesses.
 """
 
+from collections.abc import Callable
 from functools import cache
 from typing import Annotated, Any
 
@@ -14,8 +15,8 @@ from slipform_runtime.datatypes import Tensor
 from slipform_runtime.errors import InvalidRequest
 from slipform_runtime.tensors import check_shape, numpy_dtype
 
-_FLT_MAX = float(np.finfo(np.float32).max)
-_Float32 = Annotated[float, msgspec.Meta(ge=-_FLT_MAX, le=_FLT_MAX)]  # checked while decoding
+_FLT_END = 2.0**128 - 2.0**103  # what is below is rounded to the largest FP32, which is printed as 3.4028235e38
+_Float32 = Annotated[float, msgspec.Meta(gt=-_FLT_END, lt=_FLT_END)]  # checked while decoding
 
 _ELEMENTS: dict[str, Any] = {"BOOL": bool, "BYTES": str, "FP32": _Float32, "FP64": float}
 
@@ -66,14 +67,14 @@ def _parse(name: str, datatype: str, data: bytes | memoryview, rank: int | None)
     dtype = numpy_dtype(name, datatype)
     if datatype == "FP16":
         raise InvalidRequest(f"input '{name}' is FP16, which has no JSON form; send it as binary data")
-    depth = _depth(data)
+    depth = depth_of(data)
     if rank is not None and depth not in (1, rank):
         raise InvalidRequest(f"input '{name}': data is nested {depth} deep, shape has {rank} dimensions")
     try:
-        values = _decoder(_ELEMENTS.get(datatype, int), depth).decode(data)
+        values = list_decoder(datatype, depth)(data)
         tensor = _bytes_array(values) if datatype == "BYTES" else np.array(values, dtype)
     except msgspec.ValidationError as error:
-        if "= 3.4" in str(error) or "= -3.4" in str(error):
+        if str(_FLT_END) in str(error):
             raise InvalidRequest(f"input '{name}' has a number that does not fit FP32") from error
         raise InvalidRequest(f"input '{name}' is {datatype}: {error}") from error
     except OverflowError as error:
@@ -85,7 +86,7 @@ def _parse(name: str, datatype: str, data: bytes | memoryview, rank: int | None)
     return tensor
 
 
-def _depth(data: bytes | memoryview) -> int:
+def depth_of(data: bytes | memoryview) -> int:
     """How deep the first element is nested."""
     depth = 0
     for byte in data:
@@ -99,11 +100,12 @@ def _depth(data: bytes | memoryview) -> int:
 
 
 @cache
-def _decoder(element: Any, depth: int) -> "msgspec.json.Decoder[Any]":
-    kind: Any = element
+def list_decoder(datatype: str, depth: int) -> Callable[[bytes | memoryview], Any]:
+    """Decodes JSON to lists nested `depth` deep of the type's elements; raises msgspec.DecodeError."""
+    kind: Any = _ELEMENTS.get(datatype, int)
     for _ in range(depth):
         kind = list[kind]
-    return msgspec.json.Decoder(kind)
+    return msgspec.json.Decoder(kind).decode
 
 
 def _bytes_array(values: Any) -> Tensor:

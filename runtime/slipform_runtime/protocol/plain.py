@@ -84,13 +84,18 @@ def prepared_request(prepared: Any, specs: list[TensorSpec], *, batched: bool, b
 def output_values(outputs: dict[str, Tensor], *, batched: bool, batch: bool) -> dict[str, Any]:
     """The outputs as JSON values, by name, without the batch axis where one item was sent."""
     return {
-        name: nested_to_json(tensor[0] if batched and not batch else tensor, name) for name, tensor in outputs.items()
+        name: nested_to_json(_shown(tensor, batched=batched, batch=batch), name) for name, tensor in outputs.items()
     }
+
+
+def _shown(tensor: Tensor, *, batched: bool, batch: bool) -> Tensor:
+    """The one item of a batch, as a tensor even where it has no axes: a text alone would be none."""
+    return tensor[0, ...] if batched and not batch else tensor
 
 
 def labels_of(tensor: Tensor, labels: list[str], *, batched: bool, batch: bool) -> Any:
     """The label of each item: of its largest score along the last axis, or of the class number it is."""
-    value = tensor[0] if batched and not batch else tensor
+    value = _shown(tensor, batched=batched, batch=batch)
     if np.issubdtype(value.dtype, np.integer):
         indices = value
     elif value.ndim and value.shape[-1] == len(labels):

@@ -4,9 +4,11 @@ https://github.com/kserve/open-inference-protocol/blob/main/specification/protoc
 Triton's binary tensor data extension.
 """
 
+from functools import lru_cache
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from slipform_runtime.datatypes import FROM_NUMPY, NUMPY, Tensor
 from slipform_runtime.errors import InvalidRequest
@@ -15,6 +17,7 @@ from slipform_runtime.protocol.json_tensors import from_json, to_json
 from slipform_runtime.tensors import from_bytes, to_bytes
 
 _UINT64 = 2**64
+_KNOWN_OUTPUTS = 1024
 _ABSENT = msgspec.Raw()
 
 Body = bytes | bytearray
@@ -38,21 +41,6 @@ class _Request(msgspec.Struct):
     id: str = ""
     outputs: list[_Output] | None = None
     parameters: dict[str, Any] | None = None
-
-
-class _JsonOutput(msgspec.Struct, omit_defaults=True):
-    name: str
-    datatype: str
-    shape: tuple[int, ...]
-    parameters: dict[str, Any] | None = None
-    data: list[Any] | None = None
-
-
-class _Response(msgspec.Struct, omit_defaults=True):
-    model_name: str
-    model_version: str
-    outputs: list[_JsonOutput]
-    id: str = ""
 
 
 _decode = msgspec.json.Decoder(_Request).decode
@@ -87,17 +75,22 @@ def parse_header_length(value: str, body_length: int) -> int:
     return length
 
 
-def decode_request(body: Body, json_length: int | None = None) -> tuple[InferRequest, OutputForm]:
-    """The request in `body`, whose first `json_length` bytes (None: all of it) are JSON."""
-    text: bytes | bytearray | memoryview = body if json_length is None else memoryview(body)[:json_length]
+def parse_text(text: bytes | bytearray | memoryview) -> _Request:
+    """A request's JSON; raises InvalidRequest."""
     try:
-        request = _decode(text)
+        return _decode(text)
     except msgspec.ValidationError as error:
         raise InvalidRequest(f"the request does not follow the protocol: {error}") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InvalidRequest(f"the body is not JSON: {error}") from error
     except RecursionError as error:
         raise InvalidRequest("the body's JSON is nested too deep") from error
+
+
+def decode_request(body: Body, json_length: int | None = None) -> tuple[InferRequest, OutputForm]:
+    """The request in `body`, whose first `json_length` bytes (None: all of it) are JSON."""
+    text: bytes | bytearray | memoryview = body if json_length is None else memoryview(body)[:json_length]
+    request = parse_text(text)
     tail = memoryview(body)[len(text) :]
     inputs: dict[str, Tensor] = {}
     offset = 0
@@ -154,20 +147,37 @@ def decode_raw_request(body: Body, inputs: list[TensorSpec], batched: bool) -> t
 
 def encode_response(response: InferResponse, request_id: str, form: OutputForm) -> tuple[bytes, int | None]:
     """The body, and the length of its JSON where binary tensors follow it."""
-    outputs: list[_JsonOutput] = []
+    text = [_opening(response.model_name, response.model_version)]
     tail: list[bytes] = []
     for name, tensor in response.outputs.items():
         if form.is_binary(name):
             raw = to_bytes(tensor)
             tail.append(raw)
-            parameters, data = {"binary_data_size": len(raw)}, None
+            text += (_described(name, tensor.dtype.char, tensor.shape, len(raw)), b",")
         else:
-            parameters, data = None, to_json(tensor, name)
-        outputs.append(_JsonOutput(name, FROM_NUMPY[tensor.dtype], tensor.shape, parameters, data))
-    head = _encode(_Response(response.model_name, response.model_version, outputs, request_id))
+            numbers = _encode(to_json(tensor, name))
+            text += (_described(name, tensor.dtype.char, tensor.shape, None), numbers, b"},")
+    text[-1] = text[-1].removesuffix(b",")
+    text.append(b'],"id":%b}' % _encode(request_id) if request_id else b"]}")
     if not tail:
-        return head, None
+        return b"".join(text), None
+    head = b"".join(text)
     return b"".join((head, *tail)), len(head)
+
+
+@lru_cache
+def _opening(model: str, version: str) -> bytes:
+    return b'{"model_name":%b,"model_version":%b,"outputs":[' % (_encode(model), _encode(version))
+
+
+@lru_cache(_KNOWN_OUTPUTS)
+def _described(name: str, dtype: str, shape: tuple[int, ...], binary_bytes: int | None) -> bytes:
+    """An output as JSON: whole where its bytes follow later, up to its numbers where they do not."""
+    datatype = FROM_NUMPY[np.dtype(dtype)]
+    text = b'{"name":%b,"datatype":"%b","shape":%b,' % (_encode(name), datatype.encode(), _encode(shape))
+    if binary_bytes is None:
+        return text + b'"data":'
+    return text + b'"parameters":{"binary_data_size":%d}}' % binary_bytes
 
 
 def _binary_size(given: _Input) -> int | None:

@@ -5,6 +5,7 @@ from slipform_runtime.errors import InferenceError
 from slipform_runtime.inference import InferResponse
 from slipform_runtime.protocol import v2_rest
 from slipform_runtime.protocol.model_config import config_as_json
+from slipform_runtime.protocol.rest_forms import RestForms
 from slipform_runtime.rest.exchange import BINARY, JSON, Exchange
 from slipform_runtime.rest.routes import Route
 
@@ -17,6 +18,7 @@ class V2Routes:
     def __init__(self, data_plane: DataPlane, request_limit_bytes: int) -> None:
         self._plane = data_plane
         self._limit = request_limit_bytes
+        self._forms = RestForms()
 
     def routes(self) -> list[Route]:
         """All of them; a version is left out or named."""
@@ -45,9 +47,9 @@ class V2Routes:
             body = exchange.content(self._limit)
             header = exchange.headers.get(_HEADER_LENGTH)
             if header is None:
-                request, form = v2_rest.decode_request(body)
+                request, form = self._forms.decode(body)
             elif length := v2_rest.parse_header_length(header.decode("latin-1"), len(body)):
-                request, form = v2_rest.decode_request(body, length)
+                request, form = self._forms.decode(body, length)
             else:
                 request, form = v2_rest.decode_raw_request(body, served.inputs, served.batched)
 
