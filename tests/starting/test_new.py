@@ -149,7 +149,10 @@ def origins(monkeypatch: pytest.MonkeyPatch, **texts: dict[str, object] | None) 
     monkeypatch.setattr(requirement, "distribution", found)
 
 
-GIT: dict[str, object] = {"url": "https://git.example.com/slipform.git", "vcs_info": {"vcs": "git", "commit_id": "1f2e3d"}}
+GIT: dict[str, object] = {
+    "url": "https://git.example.com/slipform.git",
+    "vcs_info": {"vcs": "git", "commit_id": "1f2e3d"},
+}
 
 
 def test_requirements_pin_the_release_that_wrote_them(monkeypatch: pytest.MonkeyPatch) -> None:

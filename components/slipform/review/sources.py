@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from ..spec.findings import FieldPath, Finding, did_you_mean
@@ -31,10 +31,13 @@ def digest(folder: Path) -> str:
     """SHA-256 of one file; of a folder, that of its sorted ``<sha256>  <relative path>`` lines."""
     if folder.is_file():
         return hashlib.sha256(folder.read_bytes()).hexdigest()
-    lines = (
-        f"{hashlib.sha256(f.read_bytes()).hexdigest()}  {f.relative_to(folder).as_posix()}\n" for f in files_of(folder)
-    )
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
+    return digest_of({file.relative_to(folder).as_posix(): file for file in files_of(folder)})
+
+
+def digest_of(files: Mapping[str, Path]) -> str:
+    """That of a folder which holds ``files`` by these names: of their lines in order, as `sha256sum * | sort` is."""
+    lines = (f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {name}\n" for name, file in files.items())
+    return hashlib.sha256("".join(sorted(lines)).encode()).hexdigest()
 
 
 def problems(spec: ModelSpec, stack: StackConfig | None, root: Path) -> Iterator[Finding]:

@@ -17,6 +17,7 @@ from ..spec.findings import SlipformError
 from ..spec.modelspec import ModelSpec
 from ..spec.schema import as_text, schema
 from .requirement import requirements
+from .templates import environment
 
 MODEL = "model_specs/models/iris/1/model.onnx"
 SCHEMA = "model_specs/.schema.json"
@@ -120,19 +121,12 @@ def _move_in(staging: Path, folder: Path) -> None:
 
 
 def _write(folder: Path, name: str, needed: str) -> None:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
     model = folder / MODEL
     model.parent.mkdir(parents=True)
     with resources.as_file(resources.files(__package__) / "templates" / "iris.onnx") as trained:
         shutil.copyfile(trained, model)
-    templates = Environment(
-        loader=PackageLoader(__package__),
-        undefined=StrictUndefined,
-        keep_trailing_newline=True,
-        autoescape=False,  # noqa: S701  (YAML, Python and Markdown; nothing of it is HTML)
-    )
     values = {"name": name, "requirement": needed, "no_digest": NO_DIGEST, "iris_sha256": digest(model.parent)}
+    templates = environment()
     for path, template in TEMPLATES.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(templates.get_template(template).render(values), encoding="utf-8")

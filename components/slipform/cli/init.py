@@ -1,0 +1,144 @@
+"""``slipform init``"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from ..spec.modelspec import ModelSpec
+    from ..starting.first_spec import FirstSpec
+    from ..starting.models.signature import Signature
+
+SMALL = 16
+"""Numbers that a request to copy from the terminal may have."""
+
+
+def init(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="The model's file, or the folder that holds it.")],
+    name: Annotated[
+        str | None, typer.Option("--name", metavar="NAME", help="The model's name; absent: made of the file's.")
+    ] = None,
+    team: Annotated[str | None, typer.Option("--team", metavar="TEAM", help="Who owns it.")] = None,
+    uri: Annotated[
+        str | None,
+        typer.Option(
+            "--uri",
+            metavar="URI",
+            help="Where clusters get it, as s3://BUCKET/NAME; absent: from this project, into which it is copied.",
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="The spec; absent: model_specs/<name>.yaml.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing: assume what would be suggested.")] = False,
+) -> None:
+    """Write a first spec for a model: its inputs, outputs, types and axes are read from its file.
+
+    Nothing of the model is run or unpickled. What no file says is assumed, and said with the reason; at a terminal a
+    few things are asked. The spec passes `slipform validate`.
+
+    Examples:
+
+      slipform init model.onnx --name churn --team growth
+
+      slipform init export/ --uri s3://acme-models/churn --yes
+    """
+    from ..spec.findings import SlipformError
+    from ..starting.first_spec import must_be_new, write_spec
+    from ..starting.models.recognise import read
+    from ..starting.placing import elsewhere, in_the_project
+    from .where import project_root
+
+    signature = read(model)
+    try:
+        root, folder, models = project_root(), "model_specs", "model_specs/models"
+    except SlipformError:
+        root, folder, models = Path.cwd().resolve(), "", "models"
+    asks = not yes and sys.stdin.isatty() and sys.stdout.isatty()
+    name, name_from = _name(signature, name, asks)
+    team = team or (typer.prompt("Which team owns it?", default="", show_default=False) if asks else None) or None
+    uri = uri or (_address(signature) if asks else None)
+    file = output or root / folder / f"{name}.yaml"
+    must_be_new(file)
+    place = elsewhere(signature, uri, 1) if uri else in_the_project(signature, name, root, root / models)
+    written = write_spec(signature, name, place, root, file, team=team)
+    _say(signature, written, name_from, local=not uri, model=model)
+
+
+def _name(signature: Signature, given: str | None, asks: bool) -> tuple[str, str]:
+    from ..starting.draft import checked_name, name_of
+
+    if given is not None:
+        return checked_name(given), ""
+    name, reason = name_of(signature)
+    if asks:
+        answer = typer.prompt("The model's name", default=name)
+        return checked_name(answer), reason if answer == name else ""
+    return name, reason
+
+
+def _address(signature: Signature) -> str | None:
+    """Asked only where a cluster can't get the model from the project."""
+    from ..review.sources import MAX_IN_CONFIG_MAP
+
+    if signature.size <= MAX_IN_CONFIG_MAP:
+        return None
+    typer.echo(f"It has {signature.size / 2**20:.1f} MiB: too much to travel with the specs.")
+    question = "Where will clusters get it, as s3://BUCKET/NAME? (empty: not known yet)"
+    return typer.prompt(question, default="", show_default=False) or None
+
+
+def _say(signature: Signature, written: FirstSpec, name_from: str, *, local: bool, model: Path) -> None:
+    from ..project import shown
+
+    file = shown(written.file)
+    typer.echo(f"wrote {file}")
+    if written.copied_to is not None:
+        typer.echo(f"copied the model to {shown(written.copied_to)}")
+    typer.echo(f"\nread from {shown(signature.main)}: {signature.origin}")
+    for role, tensors in (("input", signature.inputs), ("output", signature.outputs)):
+        for tensor in tensors:
+            typer.echo(f"  {role:<6}  {tensor.described()}")
+    typer.echo("\nassumed:")
+    if name_from:
+        typer.echo(f"  name: {written.spec.name}\n      {name_from}")
+    for each in written.assumptions:
+        typer.echo(f"  {each.field}: {each.value}\n      {each.reason}")
+    for doubt in written.doubts:
+        typer.secho(f"\nwarning: {doubt}", fg=typer.colors.YELLOW, err=True)
+    typer.echo("\nnext:")
+    for line in _next(written.spec, file, None if local else model):
+        typer.echo(f"  {line}")
+
+
+def _next(spec: ModelSpec, file: Path, model: Path | None) -> Iterator[str]:
+    yield f"slipform serve {file}" + (f" --model {model}" if model else "")
+    request = _request(spec)
+    if request is not None:
+        yield f"curl localhost:8000/predict -d '{request}'"
+    else:
+        yield "open http://localhost:8000/docs to try it"
+
+
+def _request(spec: ModelSpec) -> str | None:
+    """One request of zeros for the plain route; None where nobody would want to see it."""
+    from math import prod
+
+    from ..engines.sizes import typical_shape
+
+    shapes = {tensor.name: typical_shape(tensor, {}) for tensor in spec.model.inputs}
+    if any(prod(shape) > SMALL or len(shape) > 1 for shape in shapes.values()):
+        return None
+    zeros = {tensor.name: _zero(tensor.dtype) for tensor in spec.model.inputs}
+    values = {name: [zeros[name]] * shape[0] if shape else zeros[name] for name, shape in shapes.items()}
+    return json.dumps({"inputs": next(iter(values.values())) if len(values) == 1 else values})
+
+
+def _zero(dtype: str) -> object:
+    return {"BYTES": "", "BOOL": False}.get(dtype, 0.0 if dtype.startswith(("FP", "BF")) else 0)
