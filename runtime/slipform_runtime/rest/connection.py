@@ -16,6 +16,7 @@ import httptools
 from slipform_runtime.connections import OpenConnections
 from slipform_runtime.errors import InferenceError, InvalidRequest, RequestTooLarge
 from slipform_runtime.rest.exchange import Exchange
+from slipform_runtime.rest.heads import KnownHeads, end_of_head
 
 MAX_HEAD_BYTES = 32 * 1024
 MAX_HEADERS = 100
@@ -37,6 +38,7 @@ class Connections(OpenConnections["HttpConnection"]):
     def __init__(self, loop: asyncio.AbstractEventLoop, handler: Handler, request_limit_bytes: int) -> None:
         super().__init__(loop, request_limit_bytes)
         self.handler = handler
+        self.heads = KnownHeads()
 
     def __call__(self) -> "HttpConnection":
         return HttpConnection(self)
@@ -83,10 +85,21 @@ class HttpConnection(asyncio.Protocol):
         """Parse; a syntax error is answered and ends the connection."""
         if self._closing:
             return
+        now = self._last_data_at = monotonic()
+        alone = not self._reading and self._current is None and not self._aborted
+        if alone and (end := end_of_head(data)) and (head := self._shared.heads.find(data, end)):
+            exchange = Exchange(self._answered, now)
+            exchange.method, exchange.target, exchange.headers = head.method, head.target, head.headers
+            exchange.keep_alive = head.keep_alive
+            exchange.body = data[end:]
+            self._handle(exchange)
+            return
         self._unused_bytes += len(data)
-        self._last_data_at = monotonic()
+        before = self._exchange
         try:
             self._parser.feed_data(data)
+            if alone and self._exchange is not before and not self._reading and not self._waiting:
+                self._shared.heads.learn(data, self._exchange)
         except httptools.HttpParserUpgrade as offer:
             # Declined by answering as HTTP/1.1 (RFC 9110, section 7.8). The parser takes what follows the head for
             # another protocol, so a new one reads the request as if nothing had been offered (Java's client sends

@@ -22,6 +22,7 @@ HTML = b"text/html; charset=utf-8"
 _WINDOW_BITS = {"gzip": 31, "x-gzip": 31, "deflate": 15}  # `deflate` is zlib's format (RFC 9110, 8.4.1.2)
 _REASONS = {status.value: status.phrase for status in HTTPStatus} | {499: "Client Closed Request"}
 _STATUS_LINES = {status: f"HTTP/1.1 {status} {reason}\r\n".encode() for status, reason in _REASONS.items()}
+_JSON_ANSWER = _STATUS_LINES[200] + b"content-length: %d\r\ncontent-type: application/json\r\n\r\n%b"
 
 Send = Callable[["Exchange", bytes], None]
 
@@ -73,6 +74,9 @@ class Exchange:
         """Send the answer."""
         self.responded = True
         self.on_disconnect = None
+        if status == 200 and content_type is JSON and body and self.keep_alive and not extra and self.method == b"POST":
+            self._send(self, _JSON_ANSWER % (len(body), body))
+            return
         head = b"%bcontent-length: %d\r\n" % (_STATUS_LINES[status], len(body))
         if body:
             head = b"%bcontent-type: %b\r\n" % (head, content_type)
@@ -97,6 +101,8 @@ class Exchange:
 
     def content(self, limit: int) -> bytes | bytearray:
         """The body, decompressed; raises where it is not what its Content-Encoding says or grows past `limit`."""
+        if b"content-encoding" not in self.headers:
+            return self.body
         encoding = self.header(b"content-encoding").strip().lower()
         if encoding in ("", "identity"):
             return self.body
