@@ -53,6 +53,19 @@ def test_a_spec_becomes_a_model_repository_that_the_runtime_serves(project: Path
     ]  # fmt: skip
 
 
+def test_a_spec_becomes_a_model_for_devices_within_their_budget(project: Path) -> None:
+    spec = project / "model_specs/iris.yaml"
+    build = "build: {target: onnx, device: {target: ort, max_size: 1Mi, max_p95_latency: 1s}}\n"
+    spec.write_text(spec.read_text().replace("serving:\n", f"{build}serving:\n", 1))
+    ended = run(project, "model_specs/iris.yaml", "--device", "--output", "phone", "--json")
+    assert ended.returncode == 0, ended.stderr
+    report = json.loads(ended.stdout)
+    assert [gate["name"] for gate in report["gates"]] == ["finite_outputs", "max_p95_latency_ms", "max_size_bytes"]
+    assert report["tuned_batch_size"] == 1
+    assert (project / "phone/iris/1/model.ort").is_file()
+    assert not (project / "phone/iris/config.pbtxt").exists(), "no server loads it"
+
+
 def test_what_can_not_be_built_ends_with_the_runtimes_own_code(project: Path) -> None:
     ended = run(project, "model_specs/iris.yaml", "--target", "onnx", "--precision", "int8-dynamic", "-o", "models")
     assert ended.returncode == 2
@@ -61,6 +74,7 @@ def test_what_can_not_be_built_ends_with_the_runtimes_own_code(project: Path) ->
 
 
 WRONG = [
+    (["model_specs/iris.yaml", "--device", "--output", "phone", "--target", "onnx"], "iris has no build.device; add"),
     (["model_specs/iris.yaml", "--target", "onnx"], "where to? --output DIR"),
     (["model_specs/iris.yaml", "--output", "models"], "iris has no build; add build:"),
     (["model_specs/iris.yaml", "--target", "tflite", "-o", "models"], "--target: Input should be 'onnx'"),

@@ -63,6 +63,11 @@ def test_the_key_stays_the_same_from_release_to_release() -> None:
         {"build": {"profiles": [{"batch": {"min": 1, "opt": 8, "max": 32}}]}},
         {"build": {"accept": {"max_abs_error": 0.02}}},
         {"build": {"workspace": "8Gi"}},
+        {"build": {"accept": {"max_size": "20Mi"}}},
+        {"build": {"accept": {"max_p95_latency": "5ms"}}},
+        {"build": {"samples": "s3://models/samples.npz"}},
+        {"build": {"pruning": {"sparsity": 0.5}}},
+        {"build": {"version_compatible": True}},
         {"build": {"precision": "int8-static", "calibration": {"uri": "s3://models/c.npz", "method": "entropy"}}},
         {"build": {"precision": "int8-static", "calibration": {"uri": "s3://models/c.npz", "method": "minmax"}}},
         {"serving": {"batching": {"max_batch_size": 16}}},
@@ -101,6 +106,39 @@ def test_a_default_that_is_written_out_keeps_the_key() -> None:
     written["profiles"] = [{"batch": {"min": 1, "opt": 32, "max": 32}}]
 
     assert build_key(model_spec(build=written), 3, stack_config()) == build_key(plain, 3, stack_config())
+
+
+@pytest.mark.parametrize("changes", [{"trust_pickle": True}, {"device": {"target": "ort", "max_size": "4Mi"}}])
+def test_what_changes_no_result_keeps_the_key(changes: dict[str, Any]) -> None:
+    before = build_key(model_spec(build=TENSORRT), 3, stack_config())
+    assert build_key(model_spec(build={**TENSORRT, **changes}), 3, stack_config()) == before
+
+
+def test_the_manifest_has_quantities_as_numbers() -> None:
+    build = {
+        "target": "onnx",
+        "accept": {"max_size": "20Mi", "max_p95_latency": "2500us"},
+        "samples": "s3://models/samples.npz",
+        "pruning": {"sparsity": 0.5, "method": "structured"},
+        "trust_pickle": True,
+    }
+    manifest = json.loads(build_manifest(model_spec(build=build), 3, stack_config()))
+    assert manifest["accept"] == {"max_size_bytes": 20 << 20, "max_p95_latency_ms": 2.5}
+    assert manifest["pruning"] == {"sparsity": 0.5, "method": "structured", "scope": "tensor"}
+    assert (manifest["samples"], manifest["trust_pickle"]) == ("s3://models/samples.npz", True)
+
+
+def test_a_device_takes_one_sample_and_its_own_budget() -> None:
+    budget = {"target": "ort", "precision": "fp16", "max_size": "4Mi", "max_p95_latency": "20ms"}
+    build = {**TENSORRT, "accept": {"max_abs_error": 0.02, "min_speedup": 1.2}, "device": budget}
+    spec = model_spec(build=build)
+    assert spec.build is not None
+    device = spec.build.for_device()
+    manifest = json.loads(build_manifest(spec.model_copy(update={"build": device}), 3, stack_config()))
+    assert (manifest["target"], manifest["precision"]) == ("ort", "fp16")
+    assert manifest["output"]["filename"] == "model.ort"
+    assert manifest["accept"] == {"max_abs_error": 0.02, "max_size_bytes": 4 << 20, "max_p95_latency_ms": 20}
+    assert "tensorrt" not in manifest
 
 
 def test_a_plan_is_built_anew_for_another_triton_and_an_onnx_model_is_not() -> None:

@@ -48,10 +48,17 @@ def test_a_right_spec_has_none(name: str, build: dict[str, Any] | None) -> None:
         ("triton", {"model": {"format": "pytorch"}}, "model.format", "does not serve pytorch", "torch.onnx.export"),
         (
             "fastapi",
-            {"model": {"format": "pytorch"}, "build": {"target": "onnx"}},
-            "model.format",
-            "which a build does not run",
-            "torch.jit.trace",
+            {"model": {"format": "lightgbm"}, "build": {"target": "onnx"}},
+            "model.inputs",
+            "is built with one input, a table of numbers",
+            "as many features",
+        ),
+        (
+            "triton",
+            {"model": {"format": "torchscript", "inputs": []}, "build": {"target": "onnx"}},
+            "model",
+            "does not say what its inputs are",
+            "inputs: [{name: x",
         ),
         ("fastapi", {"model": {"format": "torchscript"}}, "model.format", "does not serve torchscript", "format: onnx"),
         ("fastapi", {"model": {"format": "tensorflow"}}, "model.format", "does not serve tensorflow", "tf2onnx"),
@@ -131,10 +138,13 @@ def test_what_does_less_than_is_hoped_is_a_warning(name: str, changes: dict[str,
     assert (finding.field, finding.severity) == (field, "warning")
 
 
-@pytest.mark.parametrize("format", ["sklearn", "xgboost", "mlflow"])
+@pytest.mark.parametrize(
+    "format", ["sklearn", "xgboost", "lightgbm", "mlflow", "pytorch", "torchscript", "tensorflow", "keras"]
+)
 @pytest.mark.parametrize("name", ["triton", "fastapi"])
 def test_a_build_makes_a_format_that_is_served(name: str, format: str) -> None:
-    assert problems(name, stack_config(), model={"format": format}, build={"target": "onnx"}) == []
+    model = {"format": format, "inputs": [{"name": "features", "dtype": "FP32", "shape": [8]}]}
+    assert problems(name, stack_config(), model=model, build={"target": "onnx"}) == []
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,9 @@ def build(
         str | None,
         typer.Option("--precision", help="In place of build.precision: fp32, fp16, int8-dynamic or int8-static."),
     ] = None,
+    device: Annotated[
+        bool, typer.Option("--device", help="What build.device says, in place of what serves: ort, tflite or coreml.")
+    ] = False,
     reports: Annotated[
         Path | None,
         typer.Option("--reports", metavar="DIR", help="Write the reports here too, if a gate is missed as well."),
@@ -57,6 +60,8 @@ def build(
       slipform build model_specs/iris.yaml --target onnx --precision int8-dynamic --output models --reports reports
 
       slipform build model_specs/fraud.yaml -s prod
+
+      slipform build model_specs/fraud.yaml --device --output phone --reports reports
     """
     from importlib.util import find_spec
 
@@ -76,6 +81,8 @@ def build(
     else:
         config, (read,) = THIS_MACHINE, read_specs(root, [spec.absolute()])
     chosen = with_model(_changed(read, target, precision), model)
+    if device:
+        chosen = _for_device(chosen)
     with tempfile.TemporaryDirectory(prefix="slipform-build-") as scratch:
         manifest = Path(scratch) / MANIFEST
         manifest.write_text(build_manifest(chosen, chosen.model.version, config), encoding="utf-8")
@@ -85,7 +92,7 @@ def build(
         arguments += ["--force"] * force + ["--trust-pickle"] * trust_pickle + ["--json"] * json
         # Paths in a spec are the project's.
         ended = subprocess.run([sys.executable, "-m", "slipform_runtime", "build", *arguments], cwd=root, check=False)
-    if ended.returncode == 0 and output is not None:
+    if ended.returncode == 0 and output is not None and not device:
         _configure(chosen, output, config)
     raise typer.Exit(ended.returncode)
 
@@ -106,6 +113,18 @@ def _changed(spec: ModelSpec, target: str | None, precision: str | None) -> Mode
     except ValidationError as error:
         raise SlipformError("; ".join(f"--{each['loc'][0]}: {each['msg']}" for each in error.errors())) from None
     return spec.model_copy(update={"build": build})
+
+
+def _for_device(spec: ModelSpec) -> ModelSpec:
+    """The spec whose build is the device's, which takes one sample at a time."""
+    from ..spec.findings import SlipformError
+
+    if spec.build is None or spec.build.device is None:
+        raise SlipformError(f"{spec.name} has no build.device; add device: {{target: ort, max_size: 4Mi}} to its build")
+    batching = spec.serving.batching
+    one = batching.model_copy(update={"max_batch_size": min(1, batching.max_batch_size), "preferred_batch_sizes": ()})
+    serving = spec.serving.model_copy(update={"batching": one})
+    return spec.model_copy(update={"build": spec.build.for_device(), "serving": serving})
 
 
 def _configure(spec: ModelSpec, output: Path, stack: StackConfig) -> None:

@@ -10,7 +10,7 @@ from ..spec.findings import SlipformError
 from ..spec.modelspec import ModelSpec
 from ..spec.stack import StackConfig
 from .base import Artifact
-from .formats import BACKENDS
+from .formats import BACKENDS, BUILT
 from .sizes import profiles
 
 KEY_LENGTH = 16
@@ -44,7 +44,7 @@ def built_artifact(spec: ModelSpec, version: int, stack: StackConfig) -> Artifac
         raise SlipformError(f"{spec.name} is built, and the stack has no artifacts.uri to put the result in")
     target = spec.build.target
     uri = f"{stack.artifacts.uri}/{spec.name}/{build_key(spec, version, stack)}"
-    return Artifact(uri, BACKENDS[target].filename, target)
+    return Artifact(uri, BUILT[target], target)
 
 
 def build_key(spec: ModelSpec, version: int, stack: StackConfig) -> str:
@@ -73,12 +73,18 @@ def _ingredients(spec: ModelSpec, version: int, stack: StackConfig) -> dict[str,
     }
     if build.calibration is not None:
         ingredients["calibration"] = [build.calibration.uri, build.calibration.method]
+    if build.samples is not None:
+        ingredients["samples"] = build.samples
+    if build.pruning is not None:
+        ingredients["pruning"] = [build.pruning.method, build.pruning.sparsity, build.pruning.scope]
     if build.target == "tensorrt":
         gpu = spec.serving.resources.accelerator
         # An engine is tuned for one model of GPU: an L4 and an L40S share the architecture and not the best kernels.
         ingredients["gpu"] = [gpu.kind, gpu.model.compute_capability] if gpu else []
         ingredients["loader"] = loader(spec, stack)
         ingredients["workspace"] = build.workspace.bytes
+        if build.version_compatible or build.hardware_compatible:
+            ingredients["compatible"] = [build.version_compatible, build.hardware_compatible]
     return ingredients
 
 

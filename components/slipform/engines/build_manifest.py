@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from ..spec.build import Accept
 from ..spec.findings import SlipformError
 from ..spec.model import Tensor
 from ..spec.modelspec import ModelSpec
@@ -33,16 +34,24 @@ def build_manifest(spec: ModelSpec, version: int, stack: StackConfig) -> str:
         "profiles": [{axis: size.model_dump() for axis, size in profile.items()} for profile in profiles(spec)],
         "inputs": [_tensor(tensor) for tensor in spec.model.inputs],
         "outputs": [_tensor(tensor) for tensor in spec.model.outputs],
-        "accept": build.accept.model_dump(exclude_none=True),
+        "accept": _accept(build.accept),
     }
     if build.calibration is not None:
         manifest["calibration"] = build.calibration.model_dump()
+    if build.samples is not None:
+        manifest["samples"] = build.samples
+    if build.pruning is not None:
+        manifest["pruning"] = build.pruning.model_dump()
+    if build.trust_pickle:
+        manifest["trust_pickle"] = True
     if build.target == "tensorrt":
         gpu = spec.serving.resources.accelerator
         manifest["tensorrt"] = _without_none(
             loader=loader(spec, stack),
             workspace_bytes=build.workspace.bytes,
             compute_capability=gpu.model.compute_capability if gpu else None,
+            version_compatible=build.version_compatible or None,
+            hardware_compatible=build.hardware_compatible or None,
         )
     return json.dumps(manifest, indent=2) + "\n"
 
@@ -53,6 +62,16 @@ def build_image(spec: ModelSpec, stack: StackConfig) -> str | None:
     gpu = spec.build is not None and spec.build.target == "tensorrt"
     image = images.runtime_gpu if gpu else images.runtime
     return images.pulled(image) if image else None
+
+
+def _accept(accept: Accept) -> dict[str, Any]:
+    return _without_none(
+        max_abs_error=accept.max_abs_error,
+        min_top1_agreement=accept.min_top1_agreement,
+        min_speedup=accept.min_speedup,
+        max_size_bytes=accept.max_size.bytes if accept.max_size else None,
+        max_p95_latency_ms=accept.max_p95_latency.milliseconds if accept.max_p95_latency else None,
+    )
 
 
 def _tensor(tensor: Tensor) -> dict[str, Any]:

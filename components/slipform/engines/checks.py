@@ -5,23 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal
 
+from ..spec.build import BATCH
 from ..spec.findings import FieldPath, Finding
 from ..spec.modelspec import ModelSpec
 from ..spec.stack import StackConfig
 from .build_manifest import build_image
 from .formats import NEEDS_TENSORS, PROCESSORS_ONLY, served_format
-from .sizes import BATCH, profiles
+from .sizes import profiles
 
 ImageField = Literal["triton", "runtime", "runtime_gpu"]
 
 EXPORTS = {
-    "pytorch": "export it: torch.onnx.export(model, inputs, 'model.onnx') and format: onnx, or "
-    "torch.jit.trace(model, inputs).save('model.pt') and format: torchscript",
+    "pytorch": "add build: {target: onnx} for a program of torch.export.save, or export it: "
+    "torch.onnx.export(model, inputs, 'model.onnx') and format: onnx",
     "sklearn": "add build: {target: onnx}, or export it with skl2onnx and write format: onnx",
     "xgboost": "add build: {target: onnx}, or export it with onnxmltools and write format: onnx",
+    "lightgbm": "add build: {target: onnx}, or export it with onnxmltools and write format: onnx",
     "mlflow": "add build: {target: onnx}, or log the model's ONNX flavor and write format: onnx",
-    "tensorflow": "export it with tf2onnx and write format: onnx",
-    "torchscript": "export it: torch.onnx.export(model, inputs, 'model.onnx') and format: onnx",
+    "tensorflow": "add build: {target: onnx}, or export it with tf2onnx and write format: onnx",
+    "keras": "add build: {target: onnx}, or export it: model.export('model.onnx', format='onnx') and format: onnx",
+    "torchscript": "add build: {target: onnx}, or export it: torch.onnx.export(model, inputs, 'model.onnx') and "
+    "format: onnx",
 }
 """How a model of each format becomes one that every engine serves."""
 
@@ -90,14 +94,28 @@ def has_images(spec: ModelSpec, stack: StackConfig, field: ImageField, title: st
         yield _no_image(message, ("serving", "engine"), stack, "runtime")
 
 
-def has_something_to_build(spec: ModelSpec) -> Iterator[Finding]:
-    """A build reads what it is given as data; weights that only their own Python code can load are not that."""
-    if spec.build is not None and spec.model.format == "pytorch":
+TABLES = frozenset({"sklearn", "xgboost", "lightgbm"})
+"""Formats whose models take one table of numbers."""
+
+
+def can_be_imported(spec: ModelSpec) -> Iterator[Finding]:
+    """A build makes ONNX of a model first, and some formats don't say what goes in."""
+    if spec.build is None:
+        return
+    inputs = spec.model.inputs
+    if spec.model.format == "torchscript" and not inputs:
         yield Finding(
-            "a pytorch file is nothing without the Python code of its model, which a build does not run",
-            path=("model", "format"),
-            given="pytorch",
-            remedy=EXPORTS["pytorch"],
+            "a torchscript file does not say what its inputs are",
+            path=("model",),
+            remedy="add inputs: [{name: x, dtype: FP32, shape: [...]}]",
+        )
+    table = len(inputs) == 1 and inputs[0].dtype == "FP32" and len(inputs[0].shape) == 1 and not inputs[0].named_axes
+    if spec.model.format in TABLES and not table:
+        yield Finding(
+            f"a model of format {spec.model.format} is built with one input, a table of numbers",
+            path=("model", "inputs") if inputs else ("model",),
+            allowed="inputs: [{name: features, dtype: FP32, shape: [N]}]",
+            remedy="write as many features as the model was trained with for N",
         )
 
 

@@ -25,6 +25,14 @@ BACKENDS = {
 }
 """By model format or build target, as in Triton's core (constants.h)."""
 
+BUILT = {
+    **{target: BACKENDS[target].filename for target in ("onnx", "tensorrt", "openvino")},
+    "ort": "model.ort",
+    "tflite": "model.tflite",
+    "coreml": "model.mlpackage",
+}
+"""The file that a build writes, by target; the last three are for devices, and no server loads them."""
+
 NEEDS_TENSORS = frozenset({"torchscript"})
 """Formats whose files don't name their inputs and outputs."""
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from ..spec.build import Profile, Range
+from ..spec.build import BATCH, Profile, Range
 from ..spec.model import Tensor
 from ..spec.modelspec import ModelSpec
 from .formats import PROCESSORS_ONLY, served_format
-
-BATCH = "batch"
-"""The name of the implied axis in ``build.profiles``."""
 
 DEFAULT_AXIS_SIZE = 64
 """The size of a named axis in warm-up requests where no profile gives one."""

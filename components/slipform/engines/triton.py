@@ -32,7 +32,7 @@ class Triton(Engine):
     def problems(self, spec: ModelSpec, stack: StackConfig | None) -> Iterator[Finding]:
         yield from checks.serves_the_format(spec, "Triton", self.formats)
         yield from checks.names_its_tensors(spec)
-        yield from checks.has_something_to_build(spec)
+        yield from checks.can_be_imported(spec)
         yield from checks.takes_a_single_request(spec)
         yield from checks.uses_its_accelerator(spec)
         yield from _has_no_such_thing(spec)

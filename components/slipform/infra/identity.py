@@ -153,8 +153,9 @@ def written_uris(spec: ModelSpec, stack: StackConfig) -> tuple[str, ...]:
 
 def built_uris(spec: ModelSpec) -> tuple[str, ...]:
     """What the builds of a spec read."""
-    calibration = spec.build.calibration if spec.build else None
-    return tuple(sorted({*model_uris(spec), *([calibration.uri] if calibration else [])}))
+    build = spec.build
+    samples = (build.calibration.uri if build and build.calibration else None, build.samples if build else None)
+    return tuple(sorted({*model_uris(spec), *(uri for uri in samples if uri)}))
 
 
 def model_uris(spec: ModelSpec) -> tuple[str, ...]:

@@ -7,10 +7,11 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from .model import Uri
-from .units import Memory, refuse
+from .units import Duration, Memory, refuse
 from .vocabulary import Count, Many, Part, PositiveFloat
 
 Target = Literal["onnx", "tensorrt", "openvino"]
+DeviceTarget = Literal["ort", "tflite", "coreml"]
 Precision = Literal["fp32", "fp16", "int8-dynamic", "int8-static"]
 
 
@@ -34,6 +35,9 @@ class Range(Part):
 
 Profile = dict[str, Range]
 
+BATCH = "batch"
+"""The name of the implied axis in ``build.profiles``."""
+
 
 class Accept(Part):
     """Gates: a build that misses one fails, and what served before serves on."""
@@ -51,6 +55,15 @@ class Accept(Part):
     min_speedup: PositiveFloat | None = Field(
         default=None, description="Least ratio of the original's latency to the engine's.", examples=[1.2]
     )
+    max_size: Memory | None = Field(
+        default=None, description="Largest size of all files of the result.", examples=["20Mi"]
+    )
+    max_p95_latency: Duration | None = Field(
+        default=None,
+        description="Largest 95th percentile of the latency on the machine that builds, at the batch size that the "
+        "first profile is tuned for.",
+        examples=["5ms"],
+    )
 
 
 class Calibration(Part):
@@ -61,6 +74,40 @@ class Calibration(Part):
     )
     method: Literal["minmax", "entropy", "percentile"] = Field(
         default="entropy", description="How ranges are taken from the samples.", examples=["entropy"]
+    )
+
+
+class Pruning(Part):
+    """Weights that are given up before the precision is changed."""
+
+    sparsity: float = Field(gt=0, lt=1, description="The share that is given up.", examples=[0.5])
+    method: Literal["magnitude", "structured"] = Field(
+        default="magnitude",
+        description="magnitude: the smallest weights become zero. structured: whole channels are removed, which makes "
+        "the graph smaller and faster; few models keep their answers unless they were trained for it.",
+        examples=["structured"],
+    )
+    scope: Literal["tensor", "global"] = Field(
+        default="tensor",
+        description="Of magnitude: whether each tensor loses that share, or all of them together.",
+        examples=["global"],
+    )
+
+
+class Device(Part):
+    """What is made for phones, browsers and small boards, beside what serves: ``slipform build SPEC --device``."""
+
+    target: DeviceTarget = Field(
+        description="ort: ONNX Runtime Mobile and Web. tflite: LiteRT. coreml: Apple's devices.", examples=["ort"]
+    )
+    precision: Precision = Field(
+        default="fp32", description="Number format of the weights and sums.", examples=["int8-static"]
+    )
+    max_size: Memory | None = Field(default=None, description="The device's budget of storage.", examples=["4Mi"])
+    max_p95_latency: Duration | None = Field(
+        default=None,
+        description="The device's budget of time for one sample, as the machine that builds measures it.",
+        examples=["20ms"],
     )
 
 
@@ -87,8 +134,50 @@ class Build(Part):
         description="Samples for int8-static.",
         examples=[{"uri": "s3://models/resnet50/calibration.npz", "method": "entropy"}],
     )
+    samples: Uri | None = Field(
+        default=None,
+        description="A .npz file like calibration's, on which the result is compared with the original; absent: the "
+        "last fifth of calibration's, else generated inputs.",
+        examples=["s3://models/resnet50/samples.npz"],
+    )
+    pruning: Pruning | None = Field(
+        default=None, description="Weights that are given up.", examples=[{"method": "structured", "sparsity": 0.3}]
+    )
+    trust_pickle: bool = Field(
+        default=False,
+        description="Read a model file that can run any code while it is read, in a process of its own without network "
+        "where the system allows that.",
+        examples=[True],
+    )
+    device: Device | None = Field(
+        default=None,
+        description="What slipform build SPEC --device makes; a cluster builds and serves none of it.",
+        examples=[{"target": "ort", "precision": "int8-static", "max_size": "4Mi", "max_p95_latency": "20ms"}],
+    )
+    version_compatible: bool = Field(
+        default=False, description="Whether later versions of TensorRT may load the engine too.", examples=[True]
+    )
+    hardware_compatible: bool = Field(
+        default=False,
+        description="Whether other GPUs, from Ampere on, may run the TensorRT engine too.",
+        examples=[True],
+    )
     workspace: Memory = Field(
         default=Memory.parse("4Gi"),
         description="GPU memory that TensorRT's tactics may use while building.",
         examples=["4Gi"],
     )
+
+    def for_device(self) -> Build:
+        """The same build of what the device takes, one sample at a time, with its budget as gates."""
+        assert self.device is not None, "there is no device"  # noqa: S101  (the caller has looked)
+        device = self.device
+        budget = {"min_speedup": None, "max_size": device.max_size, "max_p95_latency": device.max_p95_latency}
+        one = Range(min=1, opt=1, max=1)
+        made = {
+            "target": device.target,
+            "precision": device.precision,
+            "accept": self.accept.model_copy(update=budget),
+            "profiles": tuple({**profile, BATCH: one} if BATCH in profile else profile for profile in self.profiles),
+        }
+        return self.model_copy(update=made)

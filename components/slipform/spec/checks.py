@@ -10,13 +10,10 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from .build import Range
+from .build import BATCH, Build, Range
 from .findings import FieldPath, Finding
 from .modelspec import ModelSpec
 from .units import Duration, Memory
-
-BATCH = "batch"
-"""The name of the implied axis in build.profiles."""
 
 
 @dataclass(frozen=True)
@@ -164,14 +161,18 @@ def cuda_graphs_need_tensorrt(spec: ModelSpec) -> Iterator[Finding]:
 @check("build")
 def static_quantisation_has_samples(spec: ModelSpec) -> Iterator[Finding]:
     build = spec.build
-    if build and build.precision == "int8-static" and build.calibration is None:
-        yield Finding(
-            "int8-static takes its ranges from samples, and there are none",
-            path=("build", "precision"),
-            given="int8-static",
-            remedy="add build.calibration: {uri: s3://…/calibration.npz}, or write int8-dynamic",
-        )
-    if build and build.precision == "int8-dynamic" and build.target == "tensorrt":
+    if build is None:
+        return
+    static = [path for path, precision in _precisions(build) if precision == "int8-static"]
+    if build.calibration is None:
+        for path in static:
+            yield Finding(
+                "int8-static takes its ranges from samples, and there are none",
+                path=path,
+                given="int8-static",
+                remedy="add build.calibration: {uri: s3://…/calibration.npz}, or write int8-dynamic",
+            )
+    if build.precision == "int8-dynamic" and build.target == "tensorrt":
         yield Finding(
             "TensorRT has no dynamic quantisation",
             path=("build", "precision"),
@@ -179,12 +180,52 @@ def static_quantisation_has_samples(spec: ModelSpec) -> Iterator[Finding]:
             allowed="fp32, fp16, int8-static",
             remedy="write int8-static with a calibration set, or target: onnx",
         )
-    if build and build.calibration is not None and build.precision != "int8-static":
+    if build.calibration is not None and not static:
         yield Finding(
             f"calibration is not used with {build.precision}",
             path=("build", "calibration"),
             severity="warning",
             remedy="remove it, or write precision: int8-static",
+        )
+
+
+def _precisions(build: Build) -> Iterator[tuple[FieldPath, str]]:
+    yield ("build", "precision"), build.precision
+    if build.device is not None:
+        yield ("build", "device", "precision"), build.device.precision
+
+
+@check("build")
+def options_have_an_effect(spec: ModelSpec) -> Iterator[Finding]:
+    build = spec.build
+    if build is None:
+        return
+    if build.pruning is not None and build.pruning.method == "structured" and build.pruning.scope == "global":
+        yield Finding(
+            "channels are weighed against those of their own layer",
+            path=("build", "pruning", "scope"),
+            severity="warning",
+            given="global",
+            remedy="remove it, or write method: magnitude",
+        )
+    for name in ("version_compatible", "hardware_compatible"):
+        if getattr(build, name) and build.target != "tensorrt":
+            yield Finding(
+                f"{name} is about TensorRT's engines",
+                path=("build", name),
+                severity="warning",
+                remedy="remove it, or write target: tensorrt",
+            )
+
+
+@check("model.format", "build")
+def only_pickles_need_trust(spec: ModelSpec) -> Iterator[Finding]:
+    if spec.build and spec.build.trust_pickle and spec.model.format == "onnx":
+        yield Finding(
+            "an ONNX file holds no code that reading it could run",
+            path=("build", "trust_pickle"),
+            severity="warning",
+            remedy="remove it",
         )
 
 

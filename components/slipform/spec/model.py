@@ -11,7 +11,9 @@ from .findings import did_you_mean
 from .units import Memory, refuse
 from .vocabulary import Dtype, Many, Name, Part, ResourceName, Sha256, TensorName, Version
 
-Format = Literal["onnx", "torchscript", "pytorch", "tensorflow", "sklearn", "xgboost", "mlflow"]
+Format = Literal[
+    "onnx", "torchscript", "pytorch", "tensorflow", "keras", "sklearn", "xgboost", "lightgbm", "mlflow"
+]  # fmt: skip
 SCHEMES = ("s3", "gs", "https", "hf", "mlflow", "file")
 
 
