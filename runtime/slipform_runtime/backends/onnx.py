@@ -1,6 +1,5 @@
 """ONNX Runtime, on the CPU or on CUDA."""
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -8,13 +7,13 @@ import numpy as np
 import onnxruntime
 
 from slipform_runtime.backends.base import Device
+from slipform_runtime.backends.reasons import first_line
 from slipform_runtime.datatypes import FROM_ONNX, Tensor
 from slipform_runtime.errors import ExecutionFailed, InvalidRequest, ModelLoadError, OutOfMemory
 from slipform_runtime.inference import TensorSpec
 
 # ONNX Runtime has no exception type for it, only this text (BFCArena::AllocateRawInternal).
 _OUT_OF_MEMORY = ("Failed to allocate memory for requested buffer", "out of memory", "bad_alloc")
-_PATH = re.compile(r"(?<![\w.])/[^\s\"':,)]+")
 
 
 class OnnxInstance:
@@ -64,6 +63,12 @@ class OnnxBackend:
             session = onnxruntime.InferenceSession(str(path), options, providers=_providers(device))
         except Exception as error:
             raise ModelLoadError(f"ONNX Runtime refuses {path.name}: {_reason(str(error))}") from error
+        if device.kind == "gpu" and "CUDAExecutionProvider" not in session.get_providers():
+            # It would serve from the processor, at a fraction of the speed, and say so nowhere but in its own log.
+            raise ModelLoadError(
+                "instance_group asks for KIND_GPU and ONNX Runtime cannot use CUDA here: the GPU, its driver or CUDA's "
+                "libraries are missing (nvidia-smi shows the first two; onnxruntime-gpu[cuda,cudnn] brings the third)"
+            )
         return OnnxInstance(session)
 
 
@@ -103,6 +108,5 @@ def _text(name: str, tensor: Tensor) -> Tensor:
 
 
 def _reason(text: str) -> str:
-    """The message without where in ONNX Runtime's own source, or on whose disk, it arose."""
-    reason = text.split("] : ", 1)[-1].strip().splitlines()[0] if text.strip() else "unknown error"
-    return _PATH.sub("…", reason)
+    """The message without where in ONNX Runtime's own source it arose."""
+    return first_line(text.split("] : ", 1)[-1])

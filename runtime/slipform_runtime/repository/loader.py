@@ -48,8 +48,9 @@ def _load(folder: Path, version: int, given: Any) -> LoadedModel:
     began = perf_counter()
     config = ModelConfig()
     config.CopyFrom(given)
-    backend = backend_for(config)
-    path = folder / str(version) / (config.default_model_filename or backend.default_filename)
+    files = folder / str(version)
+    backend = backend_for(config, files)
+    path = files / (config.default_model_filename or backend.default_filename)
     if not path.is_file():
         raise ModelLoadError(f"version {version} has no file {path.name}")
     devices = _devices(config)

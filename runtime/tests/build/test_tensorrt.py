@@ -11,6 +11,7 @@ import onnx
 import pytest
 
 from runtime_testing.building import Workshop, model, perceptron
+from runtime_testing.nvidia import without_gpu
 from slipform_runtime.build import processor
 from slipform_runtime.build.errors import BadInput, Missing, ToolFailed
 from slipform_runtime.build.onnxfile import read
@@ -31,22 +32,9 @@ SEQUENCE = {
 @pytest.fixture
 def trt(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ModuleType:
     """The fake library of version 11, on a machine with an L4."""
-    fake = _standing_in("tensorrt", "fake_tensorrt.py", monkeypatch)
-    _standing_in("cuda.bindings.runtime", "fake_cuda.py", monkeypatch)
-    fake.__version__ = "11.4.0.106"  # type: ignore[attr-defined]
-    fake.Builder.made = []
+    fake = without_gpu(monkeypatch)
     monkeypatch.setattr(processor, "gpus", lambda: [L4])
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    return fake
-
-
-def _standing_in(name: str, file: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(file))
-    assert spec is not None
-    assert spec.loader is not None
-    fake = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, name, fake)
-    spec.loader.exec_module(fake)
     return fake
 
 
@@ -187,10 +175,12 @@ def test_an_engine_answers_by_the_profile_that_holds_the_batch(workshop: Worksho
     assert sys.modules["cuda.bindings.runtime"].memory == {}
 
 
-def test_cudas_errors_have_their_names(workshop: Workshop, trt: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gpu_without_memory_is_said_to_have_none(
+    workshop: Workshop, trt: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     runner = TensorRTTarget().load(workshop.models / "3" / "model.onnx")
     monkeypatch.setattr(sys.modules["cuda.bindings.runtime"], "LIMIT", 1)
-    with pytest.raises(ToolFailed, match="CUDA: cudaErrorMemoryAllocation"):
+    with pytest.raises(ToolFailed, match="the GPU has no memory for this batch"):
         runner.run({"x": np.zeros((1, 8), np.float32)})
 
 

@@ -5,6 +5,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from slipform_runtime.backends.base import Device
+from slipform_runtime.backends.tensorrt import TensorRTBackend, TensorRTInstance
 from slipform_runtime.build import processor
 from slipform_runtime.build.errors import BadInput, Missing, ToolFailed
 from slipform_runtime.build.manifest import TensorRT
@@ -12,11 +14,33 @@ from slipform_runtime.build.onnxfile import save
 from slipform_runtime.build.optimise import fold
 from slipform_runtime.build.precision.convert import Plan, in_precision
 from slipform_runtime.build.targets.base import Made, Runner
+from slipform_runtime.datatypes import Tensor
+from slipform_runtime.errors import InferenceError, ModelLoadError
 
 FIRST_STRONGLY_TYPED = 11
 """The version from which every network takes its types from the graph; 10 is told to by a flag."""
 
 _TRITON = "triton-"
+
+
+class TensorRTRunner:
+    """The bundled runtime's own backend, on the first GPU."""
+
+    device = "cuda:0"
+
+    def __init__(self, instance: TensorRTInstance) -> None:
+        self._instance = instance
+
+    def run(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Copy in, execute, copy out, wait."""
+        try:
+            return self._instance.run(inputs, None)
+        except InferenceError as error:
+            raise ToolFailed(str(error)) from error
+
+    def close(self) -> None:
+        """Give the device its memory back."""
+        self._instance.close()
 
 
 class TensorRTTarget:
@@ -59,9 +83,10 @@ class TensorRTTarget:
 
     def load(self, path: Path) -> Runner:
         """Deserialise, on the first GPU."""
-        from slipform_runtime.build.targets.cuda import EngineRunner
-
-        return EngineRunner(_tensorrt(), path.read_bytes())
+        try:
+            return TensorRTRunner(TensorRTBackend().load(path, Device("gpu"), None))
+        except (ModelLoadError, InferenceError) as error:
+            raise ToolFailed(str(error)) from error
 
 
 Sizes = dict[str, tuple[tuple[int, ...], ...]]

@@ -1,5 +1,7 @@
 """The part of ``cuda.bindings.runtime`` that moves tensors, on the host's own memory."""
 
+# ruff: noqa: N802  (NVIDIA's names)
+
 from __future__ import annotations
 
 import ctypes
@@ -9,6 +11,7 @@ from enum import IntEnum
 class cudaError_t(IntEnum):  # noqa: N801  (NVIDIA's name)
     cudaSuccess = 0  # noqa: N815
     cudaErrorMemoryAllocation = 2  # noqa: N815
+    cudaErrorInvalidDevice = 101  # noqa: N815
 
 
 class cudaMemcpyKind(IntEnum):  # noqa: N801
@@ -17,7 +20,12 @@ class cudaMemcpyKind(IntEnum):  # noqa: N801
 
 
 LIMIT = 1 << 20
+GPUS = 2
 memory: dict[int, ctypes.Array[ctypes.c_char]] = {}
+
+
+def cudaSetDevice(device: int) -> tuple[cudaError_t]:
+    return (cudaError_t.cudaSuccess if device < GPUS else cudaError_t.cudaErrorInvalidDevice,)
 
 
 def cudaMalloc(size: int) -> tuple[cudaError_t, int | None]:
