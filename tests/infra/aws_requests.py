@@ -7,11 +7,64 @@ check, are in the same models.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import botocore.loaders
 import botocore.model
+
+
+def node_group(inputs: Mapping[str, Any], *, name: str, role: str) -> dict[str, Any]:
+    """CreateNodegroup; pulumi-aws names two of its members otherwise, and makes the name up from a prefix."""
+    others = {"subnetIds", "nodeGroupNamePrefix", "nodeRoleArn"}
+    request = {key: value for key, value in inputs.items() if key not in others}
+    return request | {"nodegroupName": name, "nodeRole": role, "subnets": inputs["subnetIds"]}
+
+
+def launch_template(inputs: Mapping[str, Any], *, name: str) -> dict[str, Any]:
+    """CreateLaunchTemplate; EC2 begins its members with capitals, and pulumi-aws writes booleans as texts."""
+    disks = [
+        {"DeviceName": disk["deviceName"], "Ebs": {_ec2(key): _bool(value) for key, value in disk["ebs"].items()}}
+        for disk in inputs["blockDeviceMappings"]
+    ]
+    tagged = [
+        {"ResourceType": each["resourceType"], "Tags": tags(each["tags"])} for each in inputs["tagSpecifications"]
+    ]
+    data = {
+        "BlockDeviceMappings": disks,
+        "MetadataOptions": {_ec2(key): value for key, value in inputs["metadataOptions"].items()},
+        "TagSpecifications": tagged,
+    }
+    return {"LaunchTemplateName": name, "LaunchTemplateData": data}
+
+
+def role(inputs: Mapping[str, Any], *, name: str) -> dict[str, Any]:
+    """CreateRole."""
+    boundary = inputs.get("permissionsBoundary")
+    return {
+        "RoleName": name,
+        "AssumeRolePolicyDocument": inputs["assumeRolePolicy"],
+        "Description": inputs["description"],
+        "Tags": tags(inputs["tags"]),
+        **({"PermissionsBoundary": boundary} if boundary else {}),
+    }
+
+
+def role_policy(inputs: Mapping[str, Any], *, of: str) -> dict[str, Any]:
+    """PutRolePolicy."""
+    return {"RoleName": of, "PolicyName": inputs["name"], "PolicyDocument": inputs["policy"]}
+
+
+def tags(of: Mapping[str, str]) -> list[dict[str, str]]:
+    return [{"Key": key, "Value": value} for key, value in of.items()]
+
+
+def _ec2(key: str) -> str:
+    return key[0].upper() + key[1:]
+
+
+def _bool(value: Any) -> Any:
+    return {"true": True, "false": False}.get(value, value)
 
 
 def refused(service: str, operation: str, **request: Any) -> list[str]:

@@ -12,7 +12,7 @@ from slipform.infra.platform import Platform
 from slipform.spec.nodes import NodePool
 
 from ..builders import stack_config
-from .aws_requests import refused
+from .aws_requests import launch_template, node_group, refused, role, role_policy
 from .recorder import Recorded, record
 
 LONGEST = "n" * 39 + "e"
@@ -37,39 +37,25 @@ def group(fields: dict[str, Any]) -> Recorded:
 
 @pytest.mark.parametrize("fields", POOLS)
 def test_eks_takes_the_node_group(fields: dict[str, Any]) -> None:
-    inputs = dict(group(fields).one(":NodeGroup").inputs)
-    # pulumi-aws names these two otherwise, and appends 26 characters to the prefix.
-    inputs["subnets"] = inputs.pop("subnetIds")
-    inputs["nodegroupName"] = inputs.pop("nodeGroupNamePrefix") + "2" * 26
-    inputs["nodeRole"] = "arn:aws:iam::123456789012:role/known-after-apply"
-    assert refused("eks", "CreateNodegroup", **inputs) == []
-    assert len(inputs["nodegroupName"]) <= 63
+    inputs = group(fields).one(":NodeGroup").inputs
+    name = inputs["nodeGroupNamePrefix"] + "2" * 26  # what pulumi-aws appends to the prefix
+    assert len(name) <= 63
+    request = node_group(inputs, name=name, role="arn:aws:iam::123456789012:role/known-after-apply")
+    assert refused("eks", "CreateNodegroup", **request) == []
 
 
 @pytest.mark.parametrize("fields", POOLS)
 def test_ec2_takes_the_launch_template(fields: dict[str, Any]) -> None:
-    inputs = group(fields).one(":LaunchTemplate").inputs
-    disks = [
-        {"DeviceName": disk["deviceName"], "Ebs": {_ec2(key): _bool(value) for key, value in disk["ebs"].items()}}
-        for disk in inputs["blockDeviceMappings"]
-    ]
-    data = {
-        "BlockDeviceMappings": disks,
-        "MetadataOptions": {_ec2(key): value for key, value in inputs["metadataOptions"].items()},
-        "TagSpecifications": [
-            {"ResourceType": each["resourceType"], "Tags": _tags(each["tags"])} for each in inputs["tagSpecifications"]
-        ],
-    }
-    assert (
-        refused("ec2", "CreateLaunchTemplate", LaunchTemplateName=f"{LONGEST}-1a2b3c4", LaunchTemplateData=data) == []
-    )
+    request = launch_template(group(fields).one(":LaunchTemplate").inputs, name=f"{LONGEST}-1a2b3c4")
+    assert refused("ec2", "CreateLaunchTemplate", **request) == []
 
 
 @pytest.mark.parametrize("fields", POOLS)
 def test_iam_takes_the_nodes_role(fields: dict[str, Any]) -> None:
     found = group(fields)
     # Pulumi appends a dash and seven characters to the name of a resource that has none.
-    assert _role_refused(found, f"{found.one(':Role').name}-1a2b3c4") == []
+    name = f"{found.one(':Role').name}-1a2b3c4"
+    assert refused("iam", "CreateRole", **role(found.one(":Role").inputs, name=name)) == []
     for attached in found.all(":RolePolicyAttachment"):
         arn = attached.inputs["policyArn"]
         assert refused("iam", "AttachRolePolicy", RoleName="a", PolicyArn=arn) == []
@@ -81,10 +67,9 @@ def test_iam_takes_the_pods_role_and_its_policy() -> None:
         WorkloadIdentity(LONGEST, args)
 
     found = record(program, stack_config(**BOUNDARY))
-    role, policy = found.one(":Role").inputs, found.one(":RolePolicy").inputs
-    assert _role_refused(found, role["name"]) == []
-    request = {"RoleName": role["name"], "PolicyName": policy["name"], "PolicyDocument": policy["policy"]}
-    assert refused("iam", "PutRolePolicy", **request) == []
+    inputs, policy = found.one(":Role").inputs, found.one(":RolePolicy").inputs
+    assert refused("iam", "CreateRole", **role(inputs, name=inputs["name"])) == []
+    assert refused("iam", "PutRolePolicy", **role_policy(policy, of=inputs["name"])) == []
 
 
 @pytest.mark.parametrize(
@@ -101,29 +86,3 @@ def test_a_wrong_request_would_be_seen(wrong: dict[str, Any]) -> None:
     right = {"clusterName": "c", "nodegroupName": "n", "subnets": ["s"], "nodeRole": "r"}
     assert refused("eks", "CreateNodegroup", **right) == []
     assert len(refused("eks", "CreateNodegroup", **right, **wrong)) == 1
-
-
-def _role_refused(found: Recorded, name: str) -> list[str]:
-    inputs = found.one(":Role").inputs
-    return refused(
-        "iam",
-        "CreateRole",
-        RoleName=name,
-        AssumeRolePolicyDocument=inputs["assumeRolePolicy"],
-        Description=inputs["description"],
-        PermissionsBoundary=inputs["permissionsBoundary"],
-        Tags=_tags(inputs["tags"]),
-    )
-
-
-def _tags(tags: dict[str, str]) -> list[dict[str, str]]:
-    return [{"Key": key, "Value": value} for key, value in tags.items()]
-
-
-def _ec2(key: str) -> str:
-    return key[0].upper() + key[1:]
-
-
-def _bool(value: Any) -> Any:
-    """pulumi-aws writes a launch template's booleans as texts."""
-    return {"true": True, "false": False}.get(value, value)
