@@ -136,6 +136,9 @@ CANARY = {"strategy": "canary", "steps": [{"weight": 10, "hold": "5m"}], "analys
         ("SlipformReplicasAtMaximum", {}, {"hpas": ()}, False),
         ("SlipformNoReadyReplica", {"scaling": {"min_replicas": 0}}, {}, False),
         ("SlipformGpuXid", {"serving": CPU_ONLY, "nodes": ...}, {}, False),
+        ("SlipformGpuXid", {}, {}, True),
+        ("SlipformGpuXid", {}, {"has": ["prometheus-operator"]}, False),
+        ("SlipformGpuMemoryNearLimit", {}, {"has": ["prometheus-operator"]}, False),
         ("SlipformGpuMemoryNearLimit", {"serving": CPU_ONLY, "nodes": ...}, {}, False),
     ],
 )

@@ -13,7 +13,7 @@ from ..spec import checks
 from ..spec.findings import FieldPath, Finding
 from ..spec.modelspec import ModelSpec
 from ..spec.stack import StackConfig
-from . import access, capacity, images, names, pools, servers, sources
+from . import access, capacity, images, monitoring, names, pools, servers, sources
 
 
 def review_spec(
@@ -36,6 +36,7 @@ def _beyond_the_spec(
     yield from access.problems(spec, stack)
     yield from pools.spec_problems(spec, stack)
     yield from capacity.problems(spec, stack)
+    yield from monitoring.problems(spec, stack)
     yield from traffic_problems.problems(spec, stack)
     try:
         engine = registry.engine(spec.serving.engine)

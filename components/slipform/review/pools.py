@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from ..infra.capabilities import how_to_get
 from ..spec import instances
 from ..spec.findings import FieldPath, Finding, did_you_mean
 from ..spec.instances import Instance
@@ -201,6 +202,14 @@ def _stack(pool: NodePool, stack: StackConfig) -> Iterator[Finding]:
             path=("provisioner",),
             given="karpenter",
             remedy="add karpenter to slipform:has once it is installed, or use provisioner: eks",
+        )
+    if pool.provisioner == "eks" and pool.max_nodes > pool.min_nodes and stack.lacks("cluster-autoscaler"):
+        yield Finding(
+            f"a managed node group does not grow by itself: it would stay at {pool.min_nodes} of {pool.max_nodes} nodes",
+            path=("max_nodes",) if "max_nodes" in pool.model_fields_set else ("provisioner",),
+            severity="warning" if pool.min_nodes else "error",
+            given=str(pool.max_nodes),
+            remedy=f"{how_to_get('cluster-autoscaler')}; or write min_nodes: {pool.max_nodes}",
         )
     if has_gpus(pool) and not is_bottlerocket(pool) and stack.lacks("gpu-device-plugin"):
         yield Finding(

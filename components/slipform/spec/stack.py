@@ -14,7 +14,7 @@ from .vocabulary import LabelKey, LabelValue, Many, Name, Part, ResourceName
 
 Capability = Literal[
     "istio", "prometheus-operator", "prometheus-adapter", "keda", "karpenter", "argo-rollouts",
-    "gpu-device-plugin", "metrics-server", "network-policy",
+    "cluster-autoscaler", "gpu-device-plugin", "dcgm-exporter", "metrics-server", "network-policy",
 ]  # fmt: skip
 
 

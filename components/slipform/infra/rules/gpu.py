@@ -10,13 +10,17 @@ NEARLY_FULL = 0.9
 
 
 def gpu_recordings(server: Server) -> tuple[Recording, ...]:
-    """What is recorded about the GPUs, where the server has some."""
-    return (_gpu_memory(server),) if server.spec.serving.resources.accelerator else ()
+    """What is recorded about the GPUs, where the server has some and somebody measures them."""
+    return (_gpu_memory(server),) if _is_measured(server) else ()
 
 
 def gpu_alerts(server: Server) -> tuple[Checked, ...]:
-    """Alerts about the GPUs, where the server has some."""
-    return (_gpu_memory_full(server), _gpu_xid(server)) if server.spec.serving.resources.accelerator else ()
+    """Alerts about the GPUs, where the server has some and somebody measures them."""
+    return (_gpu_memory_full(server), _gpu_xid(server)) if _is_measured(server) else ()
+
+
+def _is_measured(server: Server) -> bool:
+    return server.spec.serving.resources.accelerator is not None and not server.stack.lacks("dcgm-exporter")
 
 
 def _gpu_memory(server: Server) -> Recording:
