@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from enum import StrEnum
+from pathlib import Path
 
 import typer
 
@@ -64,11 +66,20 @@ def as_json(finding: Finding) -> dict[str, object]:
 def as_github(finding: Finding) -> str:
     """A workflow command, which GitHub shows beside the line in the pull request."""
     where = finding.location
-    place = f" file={_escape(str(where.file), property=True)},line={where.line},col={where.column}" if where else " "
+    file = _escape(_in_the_checkout(where.file), property=True) if where else ""
+    place = f" file={file},line={where.line},col={where.column}" if where else " "
     title = f",title={_escape(finding.field, property=True)}" if finding.path else ""
     details = [f"{label}: {text}" for label, text in (("given", finding.given), ("allowed", finding.allowed)) if text]
     text = "\n".join([finding.message, *details, *([finding.remedy] if finding.remedy else [])])
     return f"::{finding.severity}{place}{title}::{_escape(text)}"
+
+
+def _in_the_checkout(file: Path) -> str:
+    """GitHub's checks name files from the checkout's top, wherever in it the command runs."""
+    top = os.environ.get("GITHUB_WORKSPACE")
+    if not top or not file.resolve().is_relative_to(Path(top).resolve()):
+        return str(file)
+    return str(file.resolve().relative_to(Path(top).resolve()))
 
 
 def _escape(text: str, *, property: bool = False) -> str:
