@@ -27,11 +27,8 @@ PINNED = re.compile(r"(?P<action>[\w-]+/[\w-]+)@[0-9a-f]{40}")
 
 def steps(document: Mapping[str, Any]) -> list[dict[str, Any]]:
     """An action's, or those of a workflow's one job."""
-    if "runs" in document:
-        found: list[dict[str, Any]] = document["runs"]["steps"]
-        return found
-    (job,) = document["jobs"].values()
-    found = job["steps"]
+    (part,) = [document["runs"]] if "runs" in document else document["jobs"].values()
+    found: list[dict[str, Any]] = part["steps"]
     return found
 
 
