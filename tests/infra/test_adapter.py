@@ -9,10 +9,10 @@ import yaml
 
 from slipform.engines import fastapi_metrics, triton_metrics
 from slipform.engines.metrics import Metrics
-from slipform.infra.adapter import AdapterRules, AdapterRulesArgs, adapter_config, adapter_rules, autoscaling_window
+from slipform.infra.adapter import AdapterRules, AdapterRulesArgs, adapter_config, adapter_rules
 from slipform.infra.autoscaler import hpa_metrics
 from slipform.infra.platform import Platform
-from slipform.infra.scaling import Target
+from slipform.infra.scaling import Target, autoscaling_window
 
 from ..builders import stack_config
 from .measured import NO_HISTOGRAM, toy_metrics
@@ -52,8 +52,8 @@ def test_the_latency_is_each_pods_own_in_milliseconds() -> None:
     )
 
 
-@pytest.mark.parametrize(("scrape_interval", "window"), [(5, "60s"), (15, "60s"), (30, "120s")])
-def test_a_rates_window_holds_four_scrapes(scrape_interval: int, window: str) -> None:
+@pytest.mark.parametrize(("scrape_interval", "window"), [(1, "20s"), (5, "20s"), (15, "60s"), (30, "120s")])
+def test_a_rates_window_holds_four_scrapes_or_more(scrape_interval: int, window: str) -> None:
     assert autoscaling_window(scrape_interval) == window
     assert f"[{window}]" in adapter_config("toy", toy_metrics(), scrape_interval)
 

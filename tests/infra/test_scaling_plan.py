@@ -131,6 +131,25 @@ def test_what_is_zero_with_capacity_enough_must_not_scale_alone(metrics: dict[st
     assert any("oscillates" in finding.message for finding in findings) is oscillates
 
 
+@pytest.mark.parametrize(
+    ("window", "interval", "metrics", "swings"),
+    [
+        ("30s", 15, {"utilization": 70}, True),
+        ("60s", 15, {"utilization": 70}, False),
+        ("30s", 5, {"utilization": 70}, False),
+        ("5m", 120, {"requests_per_second": 100}, True),
+        ("30s", 15, {"cpu": 70}, False),
+    ],
+)
+def test_a_window_down_that_is_shorter_than_the_rates_swings(
+    window: str, interval: int, metrics: dict[str, Any], swings: bool
+) -> None:
+    scaling = {"metrics": metrics, "behavior": {"scale_down": {"window": window}}}
+    findings = plan(scaling, {"prometheus": {"scrape_interval": interval}}).findings
+    assert [finding.path[-1] for finding in findings] == ["window"] * swings
+    assert all(finding.severity == "warning" for finding in findings)
+
+
 def test_memory_gets_a_warning() -> None:
     finding = only(plan({"metrics": {"utilization": 70, "memory": 80}}).findings)
     assert (finding.severity, finding.path) == ("warning", ("scaling", "metrics", "memory"))

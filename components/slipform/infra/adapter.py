@@ -18,15 +18,7 @@ import yaml
 from ..engines.metrics import Histogram, Measure, Metrics
 from .platform import Platform
 from .queries import joined, latency_ms
-from .scaling import MetricName
-
-SCRAPES = 4
-"""Scrapes in a window, at least: a rate needs two, and one may be lost."""
-
-
-def autoscaling_window(scrape_interval: int) -> str:
-    """The window of rates that an autoscaler follows: a minute, or longer where scrapes are rare."""
-    return f"{max(60, SCRAPES * scrape_interval)}s"
+from .scaling import MetricName, autoscaling_window
 
 
 def metric_name(engine: str, metric: MetricName) -> str:

@@ -12,9 +12,8 @@ from typing import Any
 from ..engines.metrics import Histogram, Measure, Metrics
 from ..spec.scaling import Behavior
 from ..spec.stack import Prometheus
-from .adapter import autoscaling_window
 from .queries import latency_ms, matchers
-from .scaling import RESOURCES, ScalingPlan, Target, measure_of
+from .scaling import RESOURCES, ScalingPlan, Target, autoscaling_window, measure_of
 
 POLLING_SECONDS = 15
 FAILURES = 3

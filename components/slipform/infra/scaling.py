@@ -26,6 +26,12 @@ PROPORTIONAL = frozenset({"utilization", "requests_per_second", "cpu"})
 """Metrics that grow with the load and fall with the replicas, so that the number of replicas comes to rest."""
 RESOURCES = frozenset({"cpu", "memory"})
 """Metrics of the kubelet, which metrics-server answers; the others are the engine's."""
+RATES = frozenset({"utilization", "requests_per_second", "p95_latency"})
+"""Metrics that are taken over a time: too low until a new replica has been there for that time."""
+SCRAPES = 4
+"""Scrapes in that time, at least: a rate needs two, and one may be lost."""
+SHORTEST_WINDOW = 20
+"""Seconds of it, however often is scraped: fewer requests make no rate."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +76,11 @@ class ScalingPlan:
     findings: tuple[Finding, ...]
 
 
+def autoscaling_window(scrape_interval: int) -> str:
+    """The time over which an autoscaler's rates are taken: a minute at the usual 15 s between scrapes."""
+    return f"{max(SHORTEST_WINDOW, SCRAPES * scrape_interval)}s"
+
+
 def scaling_plan(
     specs: Sequence[ModelSpec], stack: StackConfig, metrics: Metrics, *, holds_requests: bool = False
 ) -> ScalingPlan:
@@ -88,6 +99,9 @@ def scaling_plan(
         names = {target.metric for target in wanted}
         proportional, memory = bool(names & PROPORTIONAL), "memory" in names
         findings += [*found, *problems.doubts(spec, names - RESOURCES, proportional=proportional, memory=memory)]
+        if rates := names & RATES:
+            window = Duration.parse(autoscaling_window(stack.prometheus.scrape_interval))
+            findings += problems.swings(spec, rates, window)
     return ScalingPlan(
         controller, first.min_replicas, first.max_replicas, first.behavior, _merged(targets), tuple(findings)
     )

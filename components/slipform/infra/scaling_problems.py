@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator
 from ..engines.metrics import Metrics, NoHistogram
 from ..spec.findings import Finding
 from ..spec.modelspec import ModelSpec
+from ..spec.scaling import ScaleDown
 from ..spec.stack import StackConfig
 from ..spec.units import Duration
 
@@ -121,6 +122,22 @@ def doubts(spec: ModelSpec, custom: Collection[str], *, proportional: bool, memo
             remedy="scale on utilization, and size memory by resources.memory",
         )
     yield from _after_the_breach(spec)
+
+
+def swings(spec: ModelSpec, rates: Collection[str], window: Duration) -> Iterator[Finding]:
+    """A warning where replicas are taken away before the rates that they follow know the new ones."""
+    down = spec.scaling.behavior.scale_down.window
+    if down < window:
+        are = "are rates" if len(rates) > 1 else "is a rate"
+        yield Finding(
+            f"{' and '.join(sorted(rates))} {are} over {window}, too low until a new replica has been there so long: "
+            "replicas that were just added are taken away, and the number swings",
+            ("scaling", "behavior", "scale_down", "window"),
+            severity="warning",
+            given=str(down),
+            allowed=f"{window} or more",
+            remedy=f"write {max(window, ScaleDown().window)}, or lower the stack's prometheus.scrape_interval",
+        )
 
 
 def _after_the_breach(spec: ModelSpec) -> Iterator[Finding]:
