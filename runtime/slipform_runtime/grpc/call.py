@@ -23,6 +23,7 @@ class Call:
 
     __slots__ = (
         "_head_sent",
+        "_limit",
         "_messages",
         "_method",
         "_reader",
@@ -47,14 +48,15 @@ class Call:
         self.ended = False
         self._method = method
         self._responder = responder
-        self._reader = wire.MessageReader(headers, limit)
+        self._limit = limit
+        self._reader: wire.MessageReader | None = None
         self._messages = 0
         self._head_sent = False
 
     @property
     def buffered(self) -> int:
         """Bytes of a message that is not whole yet."""
-        return self._reader.buffered
+        return self._reader.buffered if self._reader is not None else 0
 
     @property
     def traceparent(self) -> str:
@@ -64,6 +66,12 @@ class Call:
     def receive(self, data: bytes, ended: bool) -> None:
         """Bytes of the request."""
         try:
+            if ended and self._reader is None and wire.is_one_message(data, self._limit):
+                self._method.on_message(self, data[wire.PREFIX_BYTES :])
+                self._method.on_end(self)
+                return
+            if self._reader is None:
+                self._reader = wire.MessageReader(self.headers, self._limit)
             for message in self._reader.feed(data) if data else ():
                 self._messages += 1
                 if self._messages > 1 and not self._method.streams:

@@ -75,7 +75,8 @@ class GrpcConnection(asyncio.Protocol):
             self._transport.write(self._http2.output())
             self._transport.close()
             return
-        self._flush_soon()
+        if self._http2.has_output or self._shared.draining:
+            self._flush_soon()
 
     def pause_writing(self) -> None:
         """The client does not read: take nothing more from it, so that its frames make no more answers."""
@@ -108,7 +109,7 @@ class GrpcConnection(asyncio.Protocol):
     def _begin(self, event: RequestReceived, now: float) -> None:
         if not wire.is_grpc(event.headers):
             self._calls[event.stream_id] = refusal = _Refusal(event.stream_id, self)
-            refusal.receive(b"", event.ended)
+            refusal.receive(event.data, event.ended)
             return
         method = self._shared.find_method(event.headers[b":path"])
         try:
@@ -118,7 +119,7 @@ class GrpcConnection(asyncio.Protocol):
             return
         self._calls[event.stream_id] = call
         if event.ended:
-            call.receive(b"", True)
+            call.receive(event.data, True)
 
     # Answers: what the calls send.
 

@@ -11,6 +11,7 @@ from slipform_runtime.errors import InferenceError, Unavailable
 from slipform_runtime.grpc.call import Call, Method, Unary, UnknownMethod
 from slipform_runtime.inference import InferResponse
 from slipform_runtime.protocol import v2_grpc
+from slipform_runtime.protocol.grpc_forms import GrpcForms
 from slipform_runtime.protocol.model_config import parse_config_parameter
 
 _SERVICE = b"/inference.GRPCInferenceService/"
@@ -109,13 +110,15 @@ class _ModelInfer(Method):
 
     def __init__(self, data_plane: DataPlane) -> None:
         self._plane = data_plane
+        self._forms = GrpcForms()
 
     def on_message(self, call: Call, message: bytes) -> None:
         """Run it."""
-        given = v2_grpc.parse_infer(message)
+        form = self._forms.find(message)
+        given = form or v2_grpc.parse_infer(message)
         served = self._plane.served(given.model_name, given.model_version)
         try:
-            request = v2_grpc.to_request(given)
+            request = form.read(message) if form else self._forms.read_new(message, given)
             request.deadline = call.deadline
 
             def answer(response: InferResponse | InferenceError) -> None:
@@ -123,7 +126,7 @@ class _ModelInfer(Method):
                     call.on_disconnect = None
                     call.fail(response)
                 else:
-                    call.answer(v2_grpc.to_message(response, request.id).SerializeToString())
+                    call.answer(v2_grpc.encode_response(response, request.id))
 
             self._plane.infer(served, request, answer, call)
         except InferenceError as error:
@@ -138,6 +141,7 @@ class _ModelStreamInfer(Method):
 
     def __init__(self, data_plane: DataPlane) -> None:
         self._plane = data_plane
+        self._forms = GrpcForms()
         self._response = protos.message("ModelStreamInferResponse")
         self._open: dict[Call, _OpenRequests] = {}
 
@@ -150,9 +154,10 @@ class _ModelStreamInfer(Method):
             state = self._open[call]
         part = _Part(monotonic(), call.traceparent)
         try:
-            given = v2_grpc.parse_infer(message)
+            form = self._forms.find(message)
+            given = form or v2_grpc.parse_infer(message)
             served = self._plane.served(given.model_name, given.model_version)
-            request = v2_grpc.to_request(given)
+            request = form.read(message) if form else self._forms.read_new(message, given)
             request.deadline = call.deadline
 
             def answer(response: InferResponse | InferenceError) -> None:
@@ -160,8 +165,7 @@ class _ModelStreamInfer(Method):
                 if isinstance(response, InferenceError):
                     call.send(self._error(response, request.id))
                 else:
-                    infer = v2_grpc.to_message(response, request.id)
-                    call.send(self._response(infer_response=infer).SerializeToString())
+                    call.send(v2_grpc.encode_stream_response(response, request.id))
                 self._end_if_done(call, state)
 
             state.parts.add(part)

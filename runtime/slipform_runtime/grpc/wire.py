@@ -23,7 +23,7 @@ def is_grpc(headers: Headers) -> bool:
     """Whether a request is one of gRPC with protobuf messages."""
     kind = headers.get(b"content-type", b"")
     return headers[b":method"] == b"POST" and (
-        kind in (b"application/grpc", b"application/grpc+proto") or kind.startswith(b"application/grpc;")
+        kind == b"application/grpc" or kind == b"application/grpc+proto" or kind.startswith(b"application/grpc;")
     )
 
 
@@ -53,6 +53,12 @@ def end_trailers(status: int, message: str) -> bytes:
 def frame_message(message: bytes) -> bytes:
     """A message on the wire, not compressed."""
     return b"\0" + len(message).to_bytes(4) + message
+
+
+def is_one_message(data: bytes, limit: int) -> bool:
+    """Whether `data` is one message, whole and not compressed, and nothing else."""
+    length = len(data) - PREFIX_BYTES
+    return 0 <= length <= limit and data[:PREFIX_BYTES] == b"\0" + length.to_bytes(4)
 
 
 class MessageReader:

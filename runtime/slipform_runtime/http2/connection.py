@@ -3,7 +3,7 @@
 What a client can make it keep, and where that ends:
 
 * A header block: MAX_BLOCK_BYTES and MAX_CONTINUATIONS on the wire, MAX_HEADER_LIST_BYTES decoded.
-* Streams: `max_streams` at a time, refused beyond (section 5.1.2). Of closed ones the last REMEMBERED_STREAMS.
+* Streams: `max_streams` at a time, refused beyond (section 5.1.2). Of those reset the last REMEMBERED_STREAMS.
 * Bodies: the windows are opened again only as bytes arrive, and the caller resets a stream whose message is too long.
 * Answers: what the client's windows do not let go is kept by stream; the caller closes a connection that stalls.
 * Frames that cost the client little and us more (resets, empty DATA, PING, SETTINGS, PRIORITY): an allowance by time.
@@ -33,6 +33,7 @@ from slipform_runtime.http2.frames import (
     StreamError,
     frame,
     goaway,
+    response,
     rst_stream,
     settings,
     window_update,
@@ -56,11 +57,12 @@ _PING_AT_DRAIN = b"draining"
 
 @dataclass(slots=True)
 class RequestReceived:
-    """A request's headers; `ended` where it has no body."""
+    """A request's headers; `ended` where `data` is all of its body."""
 
     stream_id: int
     headers: fields.Headers
     ended: bool
+    data: bytes = b""
 
 
 @dataclass(slots=True)
@@ -166,14 +168,18 @@ class Http2Connection:
         stream = self._streams.get(stream_id)
         if stream is None:
             return
-        self._output.append(frame(FrameType.HEADERS, END_HEADERS, stream_id, head))
         size = len(body)
-        if size <= self._largest_frame and size <= stream.send_window and size <= self._send_window:
-            stream.send_window -= size
+        if (
+            size <= self._largest_frame
+            and size <= stream.send_window
+            and size <= self._send_window
+            and stream.state is State.HALF_CLOSED_REMOTE
+        ):
             self._send_window -= size
-            self._output.append(frame(FrameType.DATA, 0, stream_id, body))
-            self._end(stream, trailers)
+            self._output.append(response(stream_id, head, body, trailers))
+            del self._streams[stream_id]
             return
+        self._output.append(frame(FrameType.HEADERS, END_HEADERS, stream_id, head))
         self._queue(stream, body, trailers)
 
     def respond_head(self, stream_id: int, head: bytes, *, ends: bool = False) -> None:
@@ -211,6 +217,11 @@ class Http2Connection:
             self._draining = True
             self._output.append(goaway(LARGEST_WINDOW, ErrorCode.NO_ERROR))
             self._output.append(frame(FrameType.PING, 0, 0, _PING_AT_DRAIN))
+
+    @property
+    def has_output(self) -> bool:
+        """Whether `output` has something."""
+        return bool(self._output)
 
     @property
     def idle(self) -> bool:
@@ -252,11 +263,53 @@ class Http2Connection:
                 needed += length
                 break
             position = start + length
+            if kind == FrameType.HEADERS and flags == END_HEADERS and end - position >= HEADER_BYTES:
+                after = self._read_whole(stream_id, data[start:position], data, position)
+                if after:
+                    position = after
+                    continue
             try:
                 self._read_frame(kind, flags, stream_id & 0x7FFFFFFF, data[start:position])
             except StreamError as error:
                 self._stream_failed(error)
-        self._keep(data[position:], needed)
+        if position < end:
+            self._keep(data[position:], needed)
+
+    def _read_whole(self, stream_id: int, block: bytes, data: bytes, position: int) -> int:
+        """Read a request of HEADERS and one DATA frame that came together, the usual one, in one step.
+
+        Where the DATA ends; 0 where this is not such a request, or not one that nothing is to be said against: it is
+        read frame by frame then.
+        """
+        high, low, kind, flags, data_stream_id = FRAME_HEADER.unpack_from(data, position)
+        start = position + HEADER_BYTES
+        size = high << 16 | low
+        end: int = start + size
+        if kind != FrameType.DATA or flags != END_STREAM or data_stream_id != stream_id or end > len(data):
+            return 0
+        if size > FRAME_SIZE or size > self._receive_window or not self._settings_seen or self._block is not None:
+            return 0
+        if stream_id <= self._last_stream_id or stream_id % 2 == 0 or self._refuse_after is not None:
+            return 0
+        headers = self._decoder.known_request(block)
+        if headers is None or len(self._streams) >= self._max_streams:
+            return 0
+        self._last_stream_id = stream_id
+        self._count_received(size)
+        stream = Stream(stream_id, self._initial_send_window, STREAM_WINDOW)
+        stream.state = State.HALF_CLOSED_REMOTE
+        self._streams[stream_id] = stream
+        self._events.append(RequestReceived(stream_id, headers, True, data[start:end]))
+        return end
+
+    def _count_received(self, size: int) -> None:
+        """Take bytes of DATA off the connection's window, and open it again where half of it is used."""
+        self._receive_window -= size
+        self._unacknowledged += size
+        if self._unacknowledged >= CONNECTION_WINDOW // 2:
+            self._output.append(window_update(0, self._unacknowledged))
+            self._receive_window += self._unacknowledged
+            self._unacknowledged = 0
 
     def _keep(self, rest: bytes, needed: int) -> None:
         self._partial += rest
@@ -278,12 +331,7 @@ class Http2Connection:
         size = len(payload)  # padding counts (section 6.9.1)
         if size > self._receive_window:
             raise Http2Error(ErrorCode.FLOW_CONTROL_ERROR, "more DATA than the connection's window")
-        self._receive_window -= size
-        self._unacknowledged += size
-        if self._unacknowledged >= CONNECTION_WINDOW // 2:
-            self._output.append(window_update(0, self._unacknowledged))
-            self._receive_window += self._unacknowledged
-            self._unacknowledged = 0
+        self._count_received(size)
         stream = self._accepts(FrameType.DATA, stream_id)
         if stream is None:
             return
@@ -497,7 +545,8 @@ class Http2Connection:
         stream.state = state
         self._streams.pop(stream.id, None)
         self._waiting.pop(stream.id, None)
-        self._remember(stream.id, state)
+        if state is not State.CLOSED:  # as which every stream counts that is not remembered
+            self._remember(stream.id, state)
 
     def _remember(self, stream_id: int, state: State) -> None:
         self._closed[stream_id] = state

@@ -82,6 +82,21 @@ def frame(kind: int, flags: int, stream_id: int, payload: bytes = b"") -> bytes:
     return FRAME_HEADER.pack(length >> 16, length & 0xFFFF, kind, flags, stream_id) + payload
 
 
+def response(stream_id: int, head: bytes, body: bytes, trailers: bytes) -> bytes:
+    """A whole response as frames: header block, body, trailer block, each in one frame."""
+    size = len(body)
+    return b"".join(
+        (
+            FRAME_HEADER.pack(0, len(head), FrameType.HEADERS, END_HEADERS, stream_id),
+            head,
+            FRAME_HEADER.pack(size >> 16, size & 0xFFFF, FrameType.DATA, 0, stream_id),
+            body,
+            FRAME_HEADER.pack(0, len(trailers), FrameType.HEADERS, END_HEADERS | END_STREAM, stream_id),
+            trailers,
+        )
+    )
+
+
 def settings(values: dict[Setting, int]) -> bytes:
     """A SETTINGS frame."""
     payload = b"".join(name.to_bytes(2) + value.to_bytes(4) for name, value in values.items())

@@ -4,6 +4,7 @@ https://github.com/kserve/open-inference-protocol/blob/main/specification/protoc
 always in `raw_output_contents`.
 """
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,9 @@ _CONTENTS = {
     "FP64": "fp64_contents",
     "BYTES": "bytes_contents",
 }
+_RAW_OUTPUT_CONTENTS = 6
+_INFER_RESPONSE = 2
+_KNOWN_OUTPUTS = 1024
 _UNSUPPORTED_OUTPUTS = ("classification", "shared_memory_region")
 
 
@@ -80,13 +84,51 @@ def to_request(message: Any) -> InferRequest:
     return request
 
 
-def to_message(response: InferResponse, request_id: str) -> Any:
-    """A ModelInferResponse."""
-    message = ModelInferResponse(model_name=response.model_name, model_version=response.model_version, id=request_id)
+def encode_response(response: InferResponse, request_id: str) -> bytes:
+    """A ModelInferResponse, serialised."""
+    parts = [_opening(response.model_name, response.model_version)]
+    if request_id:
+        parts.append(ModelInferResponse(id=request_id).SerializeToString())
+    raws: list[bytes] = []
     for name, tensor in response.outputs.items():
-        message.outputs.add(name=name, datatype=FROM_NUMPY[tensor.dtype], shape=tensor.shape)
-        message.raw_output_contents.append(to_bytes(tensor))
-    return message
+        parts.append(_described(name, tensor.dtype.char, tensor.shape))
+        raw = to_bytes(tensor)
+        raws += (raw_prefix(_RAW_OUTPUT_CONTENTS, len(raw)), raw)
+    return b"".join(parts + raws)
+
+
+def encode_stream_response(response: InferResponse, request_id: str) -> bytes:
+    """A ModelStreamInferResponse, serialised, that has the answer."""
+    data = encode_response(response, request_id)
+    return raw_prefix(_INFER_RESPONSE, len(data)) + data
+
+
+# Messages are joined by joining their bytes, so the parts that are the same each time are made once.
+
+
+@lru_cache
+def _opening(model: str, version: str) -> bytes:
+    data: bytes = ModelInferResponse(model_name=model, model_version=version).SerializeToString()
+    return data
+
+
+@lru_cache(_KNOWN_OUTPUTS)
+def _described(name: str, dtype: str, shape: tuple[int, ...]) -> bytes:
+    message = ModelInferResponse()
+    message.outputs.add(name=name, datatype=FROM_NUMPY[np.dtype(dtype)], shape=shape)
+    data: bytes = message.SerializeToString()
+    return data
+
+
+@lru_cache(_KNOWN_OUTPUTS)
+def raw_prefix(field: int, length: int) -> bytes:
+    """What precedes a tensor's bytes in a message: the field's tag (below 16, of type LEN) and their length."""
+    prefix = bytearray((field << 3 | 2,))
+    while length >= 128:
+        prefix.append(length & 127 | 128)
+        length >>= 7
+    prefix.append(length)
+    return bytes(prefix)
 
 
 def _typed(tensor: Any) -> Tensor:

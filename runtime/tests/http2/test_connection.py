@@ -261,14 +261,26 @@ def test_a_client_that_ignores_the_windows_is_stopped() -> None:
     assert ended.value.code == ErrorCode.FLOW_CONTROL_ERROR
 
 
-def test_closed_streams_are_remembered_within_bounds() -> None:
+def test_streams_that_were_reset_are_remembered_within_bounds() -> None:
     connection = opened()
     for number in range(1000):
         connection.receive(headers(2 * number + 1, END_HEADERS | END_STREAM), 0.0)
-        connection.respond(2 * number + 1, b"\x88", b"", b"\x88")
+        connection.reset(2 * number + 1, ErrorCode.CANCEL)
         connection.output()
     assert len(connection._closed) == http2.REMEMBERED_STREAMS
     assert connection.idle
+
+
+def test_nothing_is_kept_of_answered_streams_on_which_nothing_may_follow() -> None:
+    connection = opened()
+    for number in range(1000):
+        connection.receive(headers(2 * number + 1) + data(2 * number + 1, b"abc", END_STREAM), 0.0)
+        connection.respond(2 * number + 1, b"\x88", b"", b"\x88")
+        connection.output()
+    assert (len(connection._closed), connection.idle) == (0, True)
+    with pytest.raises(Http2Error) as ended:
+        connection.receive(data(1, b"more"), 0.0)
+    assert ended.value.code == ErrorCode.STREAM_CLOSED
 
 
 def test_draining_answers_what_was_sent_before_the_client_knew() -> None:
@@ -286,6 +298,8 @@ def test_draining_answers_what_was_sent_before_the_client_knew() -> None:
 
 
 _KINDS = st.integers(0, 10)
+_ODD = st.sampled_from([1, 3, 5, 7, 9, 11])
+_BODIES = st.binary(min_size=1, max_size=20)
 _FRAMES = st.builds(
     frame,
     _KINDS,
@@ -306,6 +320,39 @@ def test_any_frames_are_events_or_an_error_of_the_clients(sent: list[bytes], cut
                 if isinstance(event, RequestReceived):
                     connection.respond(event.stream_id, b"\x88", b"body", b"\x88")
     frames(connection.output())
+
+
+_USUAL = st.builds(lambda stream_id, body: headers(stream_id) + data(stream_id, body, END_STREAM), _ODD, _BODIES)
+
+
+def outcome(stream: bytes, cut: int) -> tuple[list[Any], list[tuple[int, int, int, bytes]], Any]:
+    """What a connection makes of bytes that come so many at a time: events, what it sends, how it ends."""
+    connection = opened(max_streams=3)
+    seen: list[Any] = []
+    error = None
+    try:
+        for start in range(0, len(stream), cut):
+            for event in connection.receive(stream[start : start + cut], 0.0):
+                if isinstance(event, RequestReceived) and event.data:
+                    seen += [
+                        RequestReceived(event.stream_id, event.headers, False),
+                        DataReceived(event.stream_id, event.data, True),
+                    ]
+                else:
+                    seen.append(event)
+    except Http2Error as ended:
+        error = (ended.code, str(ended))
+    return seen, frames(connection.output()), error
+
+
+@settings(max_examples=500, deadline=None)
+@given(sent=st.lists(st.one_of(_FRAMES, _USUAL, _USUAL), max_size=12))
+def test_a_request_read_in_one_step_is_what_it_is_frame_by_frame(sent: list[bytes]) -> None:
+    stream = b"".join(sent)
+    at_once, bit_by_bit = outcome(stream, len(stream) or 1), outcome(stream, 1)
+    assert at_once[1:] == bit_by_bit[1:]
+    # Those of a last read that ends in an error are not given out.
+    assert at_once[0] == bit_by_bit[0] or at_once[2]
 
 
 @settings(max_examples=300)
