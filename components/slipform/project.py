@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,9 @@ from .spec.stack import StackConfig
 
 ONLY = "SLIPFORM_ONLY"
 """Environment variable: the spec files to take in place of the stack's, joined by os.pathsep."""
+
+SERVERS = "SLIPFORM_SERVERS"
+"""Environment variable: the servers to make in place of all, joined by commas; every spec is read and checked still."""
 
 
 @dataclass(frozen=True)
@@ -40,17 +43,22 @@ class Service:
 
 @dataclass(frozen=True)
 class Project:
-    """A project with one stack's config and its specs, all of it right; ``warnings`` are doubts about it."""
+    """A project with one stack's config and its specs, all of it right; ``warnings`` are doubts about it.
+
+    ``servers`` names those that are to be made, None all.
+    """
 
     root: Path
     stack_name: str
     stack: StackConfig
     loaded: tuple[LoadedSpec, ...]
     warnings: tuple[Finding, ...] = ()
+    servers: frozenset[str] | None = None
 
     @property
     def services(self) -> tuple[Service, ...]:
-        return group(loaded.spec for loaded in self.loaded)
+        services = group(loaded.spec for loaded in self.loaded)
+        return tuple(each for each in services if self.servers is None or each.name in self.servers)
 
 
 @dataclass
@@ -93,20 +101,22 @@ def load(
     *,
     values: Mapping[str, str] | None = None,
     only: Sequence[Path] | None = None,
+    servers: Collection[str] | None = None,
 ) -> Project:
     """The project as ``stack_name`` has it.
 
     ``values`` is the config as the engine hands it to a program (texts by ``namespace:key``); absent, the stack's
-    file is read. ``only`` names spec files in place of the stack's. Raises InvalidSpec with every mistake of every
-    file, and SlipformError where there is no such stack.
+    file is read. ``only`` names spec files in place of the stack's; ``servers`` those that are to be made. Raises
+    InvalidSpec with every mistake of every file, and SlipformError where there is no such stack.
     """
     findings = _Findings()
     stack, stack_document = _stack(root, stack_name, values, findings)
     if stack is not None:
         findings.add(review_stack(stack), stack_document)
     patterns = stack.model_specs if stack else ()
+    known = stack_files(root)
     files = list(only) if only is not None else _spec_files(root, patterns, findings, stack_document)
-    loaded = [one for file in files if (one := _spec(root, file, stack_name, stack, findings)) is not None]
+    loaded = [one for file in files if (one := _spec(root, file, stack_name, stack, known, findings)) is not None]
     _across(loaded, findings)
     for service in group(one.spec for one in loaded):
         first = next(one for one in loaded if one.spec is service.specs[0])
@@ -114,13 +124,14 @@ def load(
     found = in_order(findings.found)
     if stack is None or errors(found):
         raise InvalidSpec(found)
-    return Project(root, stack_name, stack, tuple(loaded), found)
+    wanted = frozenset(servers) if servers is not None else None
+    return Project(root, stack_name, stack, tuple(loaded), found, wanted)
 
 
 def read_specs(root: Path, files: Sequence[Path], stack_name: str | None = None) -> tuple[ModelSpec, ...]:
     """Some specs by themselves, with a stack's differences where it is named. Raises InvalidSpec."""
-    findings = _Findings()
-    loaded = [one for file in files if (one := _spec(root, file, stack_name, None, findings)) is not None]
+    findings, known = _Findings(), stack_files(root)
+    loaded = [one for file in files if (one := _spec(root, file, stack_name, None, known, findings)) is not None]
     _across(loaded, findings)
     if errors(findings.found):
         raise InvalidSpec(in_order(findings.found))
@@ -134,8 +145,8 @@ def check(root: Path, files: Sequence[Path], stack_name: str | None = None) -> t
             return load(root, stack_name, only=files).warnings
         except InvalidSpec as invalid:
             return invalid.findings
-    findings = _Findings()
-    loaded = [one for file in files if (one := _spec(root, file, None, None, findings)) is not None]
+    findings, known = _Findings(), stack_files(root)
+    loaded = [one for file in files if (one := _spec(root, file, None, None, known, findings)) is not None]
     _across(loaded, findings)
     return in_order(findings.found)
 
@@ -148,6 +159,23 @@ def files_of_stack(root: Path, stack_name: str) -> list[Path]:
     if errors(findings.found):
         raise InvalidSpec(in_order(findings.found))
     return files
+
+
+def patterns_of(values: Mapping[str, str]) -> tuple[str, ...]:
+    """The patterns of a stack's spec files, from its config as the engine hands it over. Raises SlipformError."""
+    text = values.get("slipform:model_specs")
+    given = StackConfig.model_fields["model_specs"].default if text is None else _parsed(text)
+    patterns = [given] if isinstance(given, str) else given
+    if not isinstance(patterns, Sequence) or not all(isinstance(each, str) for each in patterns):
+        raise SlipformError("slipform:model_specs is no list of patterns")
+    return tuple(patterns)
+
+
+def server_of(file: Path, stack_name: str) -> str | None:
+    """The server of the spec in a file, as the stack has it; None where nothing can be made of the file."""
+    document, _ = overlay(read(file, shown(file)), stack_name)
+    spec, _, wrong = typed(ModelSpec, document)
+    return spec.server if spec is not None and not wrong else None
 
 
 def group(specs: Iterator[ModelSpec] | Sequence[ModelSpec]) -> tuple[Service, ...]:
@@ -215,7 +243,12 @@ def _spec_files(root: Path, patterns: Sequence[str], findings: _Findings, stack_
 
 
 def _spec(
-    root: Path, file: Path, stack_name: str | None, stack: StackConfig | None, findings: _Findings
+    root: Path,
+    file: Path,
+    stack_name: str | None,
+    stack: StackConfig | None,
+    known: Collection[str],
+    findings: _Findings,
 ) -> LoadedSpec | None:
     """One spec as the stack has it; without a stack, by itself and with each of its own ``stacks`` laid over."""
     try:
@@ -223,7 +256,7 @@ def _spec(
     except InvalidSpec as invalid:
         findings.add(invalid.findings)
         return None
-    findings.add(_unknown_stacks(root, document), document)
+    findings.add(_unknown_stacks(document, known), document)
     if stack_name is None and isinstance(document.data, dict) and isinstance(document.data.get("stacks"), dict):
         for name in document.data["stacks"]:
             merged, _ = overlay(document, name)
@@ -241,9 +274,8 @@ def _read_spec(root: Path, document: Document, stack: StackConfig | None, findin
     return spec if not wrong else None
 
 
-def _unknown_stacks(root: Path, document: Document) -> Iterator[Finding]:
+def _unknown_stacks(document: Document, known: Collection[str]) -> Iterator[Finding]:
     named = document.data.get("stacks") if isinstance(document.data, dict) else None
-    known = stack_files(root)
     for name in named if isinstance(named, dict) else ():
         if name not in known:
             yield Finding(

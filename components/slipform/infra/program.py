@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pulumi
 
-from ..project import ONLY, Project, find_root, load
+from ..project import ONLY, SERVERS, Project, find_root, load
 from ..spec.findings import Finding, InvalidSpec, SlipformError, describe
 from ..spec.stack import StackConfig
 
@@ -22,7 +22,14 @@ def load_project() -> Project:
     try:
         root = find_root(Path.cwd())
         only = [Path(file) for file in os.environ.get(ONLY, "").split(os.pathsep) if file]
-        project = load(root, pulumi.get_stack(), values=_config(), only=only or None)
+        servers = os.environ.get(SERVERS) if pulumi.runtime.is_dry_run() else None
+        project = load(
+            root,
+            pulumi.get_stack(),
+            values=_config(),
+            only=only or None,
+            servers=None if servers is None else servers.split(","),
+        )
     except InvalidSpec as invalid:
         found = [describe(_from_the_root(finding, root)) for finding in invalid.findings]
         raise pulumi.RunError("\n" + "\n".join(found)) from None

@@ -13,16 +13,16 @@ import os
 import secrets
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
+from ..project import ONLY, SERVERS
 from . import stack_config
 from .errors import DuplicateUrnError, ProgramError
 from .graph import Graph, make
 from .project import Project, find
 from .recorder.job import Job
-
-ONLY = "SLIPFORM_ONLY"
+from .stack_config import StackConfig
 
 _RECORDER = Path(__file__).parent / "recorder"
 # Imports the folder as a package under a name of its own, whatever that environment knows as `slipform`.
@@ -63,18 +63,27 @@ def start(
     stack: str,
     *,
     only: Sequence[Path] | None = None,
+    servers: Collection[str] | None = None,
     fingerprint_key: bytes | None = None,
     python: Path | None = None,
     moved: Sequence[tuple[Path, Path]] = (),
 ) -> Running:
     """Starts a run and does not wait for it.
 
-    `moved` is for another copy of a checkout: packages that are installed from the first folder are imported from the
-    second.
+    `servers` names those that the program shall make, though it reads all specs; None all. `moved` is for another copy
+    of a checkout: packages that are installed from the first folder are imported from the second.
     """
-    config = stack_config.read(project, stack)
     interpreter, remark = (python, "") if python else project.python()
-    job: Job = {
+    config = stack_config.read(project, stack)
+    job = _job(project, stack, config, fingerprint_key or secrets.token_bytes(16), moved)
+    remarks = [text for text in (remark, *config.remarks) if text]
+    return Running(interpreter, job, _environment(only, servers), remarks)
+
+
+def _job(
+    project: Project, stack: str, config: StackConfig, fingerprint_key: bytes, moved: Sequence[tuple[Path, Path]]
+) -> Job:
+    return {
         "program": str(project.program),
         "root": str(project.root),
         "project": project.name,
@@ -82,10 +91,9 @@ def start(
         "organization": stack.split("/")[0] if "/" in stack else "organization",
         "config": dict(config.values),
         "secret_keys": list(config.secret_keys),
-        "fingerprint_key": (fingerprint_key or secrets.token_bytes(16)).hex(),
+        "fingerprint_key": fingerprint_key.hex(),
         "moved": [[str(old), str(new)] for old, new in moved],
     }
-    return Running(interpreter, job, _environment(only), [text for text in (remark, *config.remarks) if text])
 
 
 class Running:
@@ -157,9 +165,10 @@ class Running:
         return ProgramError(message, output=self.printed)
 
 
-def _environment(only: Sequence[Path] | None) -> dict[str, str]:
-    environment = dict(os.environ)
-    environment.pop(ONLY, None)
+def _environment(only: Sequence[Path] | None, servers: Collection[str] | None) -> dict[str, str]:
+    environment = {key: value for key, value in os.environ.items() if key not in (ONLY, SERVERS)}
+    if servers is not None:
+        environment[SERVERS] = ",".join(sorted(servers))
     if only is not None:
         environment[ONLY] = os.pathsep.join(str(path.resolve()) for path in only)
     return environment

