@@ -2,12 +2,13 @@
 
 import copy
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import yaml
-from tests.cluster.api import Object
+from tests.cluster.api import Api, NotFoundError, Object
 from tests.cluster.manifests import REPOSITORY, render
 from tests.cluster.node.running import TAINT
 from tests.cluster.plane import Plane
@@ -16,6 +17,7 @@ LABELS = {"slipform.dev/real": "true"}
 """Of the nodes that the model goes to."""
 WEIGHTS = "model_specs/models/iris/{}/model.onnx"
 STACK = "real"
+HAS = ("prometheus-operator", "prometheus-adapter")
 
 
 class Model:
@@ -23,12 +25,12 @@ class Model:
 
     def __init__(
         self, folder: Path, plane: Plane, namespace: str, name: str = "iris", *,
-        has: Sequence[str] = ("prometheus-operator", "prometheus-adapter"), prometheus: str = "http://127.0.0.1:9090", **changes: Any,
+        has: Sequence[str] = HAS, prometheus: str = "http://127.0.0.1:9090", **changes: Any,
     ) -> None:  # fmt: skip
         self.name, self.namespace = name, namespace
         self._root, self._api = folder / name, plane.api
         self._spec = yaml.safe_load((REPOSITORY / "model_specs" / "iris.yaml").read_text())
-        for absent in ("stacks", "slo"):
+        for absent in ("stacks", "slo", "traffic"):
             del self._spec[absent]
         del self._spec["model"]["sha256"]  # of version 1 alone
         del self._spec["serving"]["cache"]  # each request is to be executed
@@ -95,6 +97,19 @@ class Model:
         }
         text = yaml.safe_dump({"config": {f"slipform:{key}": value for key, value in config.items()}})
         (root / "stacks" / f"Pulumi.{STACK}.yaml").write_text(text)
+
+
+@contextmanager
+def own_namespace(api: Api, name: str) -> Iterator[str]:
+    """A namespace for some tests, which is gone soon after them: its pods are not given time to end."""
+    api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+    try:
+        yield name
+    finally:
+        api.delete("v1", "Namespace", name)
+        for pod in api.list("v1", "Pod", name):
+            with suppress(NotFoundError):
+                api.delete("v1", "Pod", pod["metadata"]["name"], name, grace=0)
 
 
 def _is_rolled_out(deployment: Object) -> bool:

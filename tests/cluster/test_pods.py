@@ -9,7 +9,7 @@ import pytest
 from tests.cluster import nodes
 from tests.cluster.api import Object
 from tests.cluster.load import load
-from tests.cluster.model import LABELS, Model
+from tests.cluster.model import LABELS, Model, own_namespace
 from tests.cluster.node.running import real_node
 from tests.cluster.plane import Plane
 
@@ -25,19 +25,13 @@ SLOW = {"EXECUTION_SECONDS": "0.2"}
 @pytest.fixture(scope="module")
 def model(plane: Plane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Model]:
     """Two replicas, ready, in a namespace of their own."""
-    folder, namespace = tmp_path_factory.mktemp("pods"), "pods"
-    plane.api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
-    with real_node(plane, "real-0", folder, LABELS):
-        try:
-            made = Model(folder, plane, namespace, serving={"env": SLOW})
-            made.apply(without=["HorizontalPodAutoscaler"])
-            made.scale(2)
-            made.until_rolled_out()
-            yield made
-        finally:
-            plane.api.delete("v1", "Namespace", namespace)
-            for pod in plane.api.list("v1", "Pod", namespace):
-                plane.api.delete("v1", "Pod", pod["metadata"]["name"], namespace, grace=0)
+    folder = tmp_path_factory.mktemp("pods")
+    with own_namespace(plane.api, "pods") as namespace, real_node(plane, "real-0", folder, LABELS):
+        made = Model(folder, plane, namespace, serving={"env": SLOW})
+        made.apply(without=["HorizontalPodAutoscaler"])
+        made.scale(2)
+        made.until_rolled_out()
+        yield made
 
 
 def test_a_rolling_update_loses_no_request(plane: Plane, model: Model) -> None:

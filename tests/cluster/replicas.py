@@ -1,0 +1,81 @@
+"""How many replicas a model is given, and has, in the course of time."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import groupby, pairwise
+
+from tests.cluster.api import Api
+from tests.cluster.model import Model
+
+
+@dataclass(frozen=True)
+class Count:
+    """The replicas from a time on, which is Unix time: how many are to be there, and how many are ready."""
+
+    at: float
+    wished: int
+    ready: int
+
+
+class Replicas:
+    """A Deployment's replicas as they change."""
+
+    def __init__(self, model: Model) -> None:
+        self.counts: list[Count] = []
+        self._model = model
+        self._wished_changes = threading.Condition()
+
+    def until(self, holds: Callable[[int], bool], *, timeout: float = 180.0) -> None:
+        """Waits until the number that is wished is as it should be."""
+        with self._wished_changes:
+            if not self._wished_changes.wait_for(lambda: bool(self.counts) and holds(self.counts[-1].wished), timeout):
+                raise TimeoutError(f"{self._model.name} after {timeout:.0f} s: {self.counts}")
+
+    def until_rest(self, quiet: float, *, timeout: float = 240.0) -> None:
+        """Waits until the number that is wished has not changed for some seconds."""
+        deadline = time.monotonic() + timeout
+        while True:
+            with self._wished_changes:
+                if not self._wished_changes.wait(quiet):
+                    return
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{self._model.name} has not come to rest in {timeout:.0f} s: {self.counts}")
+
+    def between(self, begin: float, end: float) -> list[int]:
+        """The numbers that were wished within a time, in their order, none twice in a row."""
+        before = [count.wished for count in self.counts if count.at <= begin][-1:]
+        after = [count.wished for count in self.counts if begin < count.at <= end]
+        return [number for number, _ in groupby(before + after)]
+
+    def record(self, api: Api) -> None:
+        """Follows the Deployment for ever."""
+        model = self._model
+        for found in api.follow("apps/v1", "Deployment", namespace=model.namespace):
+            for deployment in found:
+                if deployment["metadata"]["name"] == model.name:
+                    ready = deployment.get("status", {}).get("readyReplicas", 0)
+                    self._note(Count(time.time(), deployment["spec"]["replicas"], ready))
+
+    def _note(self, count: Count) -> None:
+        with self._wished_changes:
+            last = self.counts[-1] if self.counts else None
+            self.counts.append(count)
+            if last is None or last.wished != count.wished:
+                self._wished_changes.notify_all()
+
+
+@contextmanager
+def recorded(api: Api, model: Model) -> Iterator[Replicas]:
+    """The replicas of a model from now on."""
+    made = Replicas(model)
+    threading.Thread(target=made.record, args=[api], daemon=True).start()
+    yield made
+
+
+def turns(numbers: Sequence[int]) -> int:
+    """How often a course of numbers changes its direction."""
+    directions = [after > before for before, after in pairwise(numbers)]
+    return sum(one != other for one, other in pairwise(directions))
