@@ -191,12 +191,18 @@ def _serve(arguments: argparse.Namespace) -> int:
 
 def _fetch(arguments: argparse.Namespace) -> int:
     from slipform_runtime.fetch import FetchError, fetch
+    from slipform_runtime.logs import Level, log
 
+    if sys.stderr.isatty():
+        log.level = max(log.level, Level.WARNING)  # people see the bar
     try:
         fetch(arguments.manifest, arguments.to)
     except FetchError as error:
         sys.stderr.write(f"slipform-runtime fetch: {error}\n")
         return error.exit_code
+    except KeyboardInterrupt:
+        sys.stderr.write("slipform-runtime fetch: interrupted; the same command goes on where it was\n")
+        return 128 + signal.SIGINT
     return EXIT_OK
 
 

@@ -8,10 +8,9 @@ import msgspec
 from slipform_runtime.build.errors import BadInput, BuildError, CannotWrite, Unreachable, WrongDigest, disk_is_full
 from slipform_runtime.build.manifest import BuildManifest
 from slipform_runtime.build.report import SourceFacts
-from slipform_runtime.fetch import DigestError, FetchError, ManifestError, UnreachableError, fetch
+from slipform_runtime.fetch import DigestError, FetchError, ManifestError, UnreachableError, fetch, fetch_file
 from slipform_runtime.fetch.digest import file_sha256, folder_sha256
 from slipform_runtime.fetch.manifest import ManifestVersion
-from slipform_runtime.fetch.sources import source_for
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,7 @@ def fetch_samples(uri: str, work: Path, name: str) -> Path:
     """Bring a .npz file. Raises BadInput or Unreachable."""
     target = work / f"{name}.npz"
     try:
-        source_for(uri).copy_file(uri, target)
+        fetch_file(uri, target)
     except FetchError as error:
         raise _translated(error) from error
     except OSError as error:

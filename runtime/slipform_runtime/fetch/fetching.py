@@ -1,8 +1,8 @@
 """Fetch, verify, then rename: a version's folder is there whole or not at all."""
 
 import shutil
-import tempfile
 from collections.abc import Callable
+from errno import EDQUOT, EFBIG, ENOSPC
 from pathlib import Path, PurePosixPath
 from time import monotonic, sleep
 from typing import TypeVar
@@ -10,10 +10,12 @@ from typing import TypeVar
 from slipform_runtime.fetch.digest import file_sha256, folder_sha256
 from slipform_runtime.fetch.errors import DigestError, FetchError, ManifestError, UnreachableError
 from slipform_runtime.fetch.manifest import ManifestModel, ManifestVersion, read_manifest
+from slipform_runtime.fetch.resuming import download, is_unfinished
 from slipform_runtime.fetch.sources import Source, source_for
+from slipform_runtime.fetch.unfinished import unfinished
 from slipform_runtime.logs import log
 
-__all__ = ["DigestError", "FetchError", "ManifestError", "UnreachableError", "fetch"]
+__all__ = ["DigestError", "FetchError", "ManifestError", "UnreachableError", "fetch", "fetch_file"]
 
 _TRIES = 4
 _FIRST_WAIT_SECONDS = 0.5
@@ -58,24 +60,18 @@ def _fetch_model(model: ManifestModel, sources: dict[str, Source], beside: Path,
 
 def _fetch_version(name: str, version: ManifestVersion, source: Source, model: Path) -> Path:
     target = model / str(version.version)
-    if version.sha256 and target.is_dir() and _digest(target, version) == version.sha256:
+    if _is_there(target, version):
         log.info("fetch_unchanged", model=name, model_version=str(version.version), sha256=version.sha256)
         return target
     began = monotonic()
     log.info("fetch_started", model=name, model_version=str(version.version), uri=version.source)
-    with tempfile.TemporaryDirectory(prefix=f".{version.version}.partial-", dir=model) as temporary:
-        partial = Path(temporary) / "files"
-        partial.mkdir()
-        _download(source, version, partial)
-        digest = _digest(partial, version)
-        if version.sha256 and digest != version.sha256:
-            raise DigestError(
-                f"{name} version {version.version} from '{version.source}' has sha256 {digest}, "
-                f"the manifest wants {version.sha256}"
-            )
+    with unfinished(model, version) as partial:
+        if _is_there(target, version):  # while another fetch had the folder
+            return target
+        digest = _verified(name, version, source, partial / "files")
         if target.exists():
-            target.rename(Path(temporary) / "replaced")
-        partial.rename(target)
+            target.rename(partial / "replaced")
+        (partial / "files").rename(target)
     log.info(
         "fetch_finished",
         model=name,
@@ -88,15 +84,46 @@ def _fetch_version(name: str, version: ManifestVersion, source: Source, model: P
     return target
 
 
+def _is_there(target: Path, version: ManifestVersion) -> bool:
+    return bool(version.sha256) and target.is_dir() and _digest(target, version) == version.sha256
+
+
+def _verified(name: str, version: ManifestVersion, source: Source, files: Path) -> str:
+    """Download, and check; what an earlier try has left may be of another file, and is then fetched anew."""
+    earlier = files.exists()
+    files.mkdir(exist_ok=True)
+    _download(source, version, files)
+    for path in filter(is_unfinished, list(files.rglob("*"))):
+        path.unlink()  # of a file that is not there any more
+    digest = _digest(files, version)
+    if not version.sha256 or digest == version.sha256:
+        return digest
+    shutil.rmtree(files)
+    if earlier:
+        return _verified(name, version, source, files)
+    raise DigestError(
+        f"{name} version {version.version} from '{version.source}' has sha256 {digest}, "
+        f"the manifest wants {version.sha256}"
+    )
+
+
 def _empty_version(version: ManifestVersion, model: Path) -> Path:
     target = model / str(version.version)
     target.mkdir(exist_ok=True)
     return target
 
 
+def fetch_file(uri: str, target: Path) -> None:
+    """One file to `target`. Raises ManifestError, UnreachableError or OSError."""
+    source = source_for(uri)
+    _retrying(uri, lambda: download(source, uri, target))
+
+
 def _download(source: Source, version: ManifestVersion, target: Path) -> None:
     if version.is_file:
-        _retrying(version.source, lambda: source.copy_file(version.source, target / version.stored_as))
+        path = target / version.stored_as
+        if not path.exists():
+            _retrying(version.source, lambda: download(source, version.source, path))
         return
     files = _retrying(version.source, lambda: list(source.files(version.source)))
     if not files:
@@ -106,7 +133,8 @@ def _download(source: Source, version: ManifestVersion, target: Path) -> None:
         if ".." in PurePosixPath(relative).parts or not path.resolve().is_relative_to(target.resolve()):
             raise ManifestError(f"'{uri}' leads out of its folder")
         path.parent.mkdir(parents=True, exist_ok=True)
-        _retrying(uri, lambda uri=uri, path=path: source.copy_file(uri, path))  # type: ignore[misc]
+        if not path.exists():
+            _retrying(uri, lambda uri=uri, path=path: download(source, uri, path))  # type: ignore[misc]
         log.info("fetch_progress", file=relative, number=number, of=len(files), bytes=path.stat().st_size)
 
 
@@ -125,6 +153,8 @@ def _retrying(uri: str, action: Callable[[], T]) -> T:
         except FetchError:
             raise
         except Exception as error:  # each store's library has its own
+            if isinstance(error, OSError) and error.errno in (ENOSPC, EDQUOT, EFBIG):
+                raise
             if attempt == _TRIES:
                 raise UnreachableError(f"'{uri}' could not be fetched after {_TRIES} tries: {error}") from error
             log.warning("fetch_retried", uri=uri, error=str(error), attempt=attempt, wait_seconds=wait)
