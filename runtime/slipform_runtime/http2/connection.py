@@ -6,7 +6,8 @@ What a client can make it keep, and where that ends:
 * Streams: `max_streams` at a time, refused beyond (section 5.1.2). Of those reset the last REMEMBERED_STREAMS.
 * Bodies: the windows are opened again only as bytes arrive, and the caller resets a stream whose message is too long.
 * Answers: what the client's windows do not let go is kept by stream; the caller closes a connection that stalls.
-* Frames that cost the client little and us more (resets, empty DATA, PING, SETTINGS, PRIORITY): an allowance by time.
+* Frames that cost the client little and us more (resets, empty DATA, PING, SETTINGS, PRIORITY): an allowance by time
+  and by answers. grpc-go, to measure the line, sends a PING with each answer that it gets.
 """
 
 from collections import OrderedDict
@@ -176,6 +177,7 @@ class Http2Connection:
             and stream.state is State.HALF_CLOSED_REMOTE
         ):
             self._send_window -= size
+            self._allowance += 1
             self._output.append(response(stream_id, head, body, trailers))
             del self._streams[stream_id]
             return
@@ -438,7 +440,8 @@ class Http2Connection:
             stream.send_window += increment
             if stream.send_window > LARGEST_WINDOW:
                 raise StreamError(stream_id, ErrorCode.FLOW_CONTROL_ERROR, "the stream's window is over 2^31-1")
-        self._send_pending()
+        if self._waiting:
+            self._send_pending()
 
     def _read_settings(self, flags: int, stream_id: int, payload: bytes) -> None:
         self._expect(stream_id == 0, "SETTINGS is on stream 0")
@@ -592,6 +595,7 @@ class Http2Connection:
             self._end(stream, stream.trailers)
 
     def _end(self, stream: Stream, block: bytes) -> None:
+        self._allowance += 1
         self._output.append(frame(FrameType.HEADERS, END_HEADERS | END_STREAM, stream.id, block))
         if stream.state is State.HALF_CLOSED_REMOTE:
             self._close(stream, State.CLOSED)

@@ -87,16 +87,15 @@ class VersionStatistics:
         self.success.count += 1
         self.success.ns += int(seconds * 1e9)
         self.latency_ms.observe(seconds * 1e3)
-        self._ended(now)
+        self._ended(int(now))
 
     def failed(self, outcome: Outcome, seconds: float, now: float) -> None:
         """Count a request that was not."""
         self.failures[outcome] += 1
         self.fail.add(int(seconds * 1e9))
-        self._ended(now)
+        self._ended(int(now))
 
-    def _ended(self, now: float) -> None:
-        second = int(now)
+    def _ended(self, second: int) -> None:
         if self._seconds and self._seconds[-1][0] == second:
             self._seconds[-1][1] += 1
         else:

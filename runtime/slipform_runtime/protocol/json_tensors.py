@@ -47,9 +47,10 @@ def to_json(tensor: Tensor, name: str) -> list[Any]:
 
 def nested_to_json(tensor: Tensor, name: str) -> Any:
     """The elements nested as the tensor's shape is."""
-    if tensor.dtype == np.float16:
+    kind = tensor.dtype.char
+    if kind == "e":
         raise InvalidRequest(f"output '{name}' is FP16, which has no JSON form; ask for it with binary_data")
-    if tensor.dtype != np.object_:
+    if kind != "O":
         return tensor.tolist()
     try:
         return _texts(tensor.tolist())

@@ -147,22 +147,22 @@ def decode_raw_request(body: Body, inputs: list[TensorSpec], batched: bool) -> t
 
 def encode_response(response: InferResponse, request_id: str, form: OutputForm) -> tuple[bytes, int | None]:
     """The body, and the length of its JSON where binary tensors follow it."""
-    text = [_opening(response.model_name, response.model_version)]
+    outputs: list[bytes] = []
     tail: list[bytes] = []
+    all_json = not form.binary and form.by_name is None
     for name, tensor in response.outputs.items():
-        if form.is_binary(name):
+        if all_json or not form.is_binary(name):
+            numbers = _encode(to_json(tensor, name))
+            outputs.append(b"%b%b}" % (_described(name, tensor.dtype.char, tensor.shape, None), numbers))
+        else:
             raw = to_bytes(tensor)
             tail.append(raw)
-            text += (_described(name, tensor.dtype.char, tensor.shape, len(raw)), b",")
-        else:
-            numbers = _encode(to_json(tensor, name))
-            text += (_described(name, tensor.dtype.char, tensor.shape, None), numbers, b"},")
-    text[-1] = text[-1].removesuffix(b",")
-    text.append(b'],"id":%b}' % _encode(request_id) if request_id else b"]}")
+            outputs.append(_described(name, tensor.dtype.char, tensor.shape, len(raw)))
+    end = b'],"id":%b}' % _encode(request_id) if request_id else b"]}"
+    text = b"%b%b%b" % (_opening(response.model_name, response.model_version), b",".join(outputs), end)
     if not tail:
-        return b"".join(text), None
-    head = b"".join(text)
-    return b"".join((head, *tail)), len(head)
+        return text, None
+    return b"".join((text, *tail)), len(text)
 
 
 @lru_cache

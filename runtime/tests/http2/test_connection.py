@@ -283,6 +283,16 @@ def test_nothing_is_kept_of_answered_streams_on_which_nothing_may_follow() -> No
     assert ended.value.code == ErrorCode.STREAM_CLOSED
 
 
+def test_a_client_may_ping_with_each_answer() -> None:
+    connection = opened()
+    for number in range(2 * int(http2.ALLOWANCE)):
+        stream_id = 2 * number + 1
+        connection.receive(headers(stream_id) + data(stream_id, b"abc", END_STREAM), 0.0)
+        connection.respond(stream_id, b"\x88", b"body", b"\x88")
+        connection.receive(frame(FrameType.PING, 0, 0, bytes(8)), 0.0)
+        assert len(frames(connection.output())) == 4
+
+
 def test_draining_answers_what_was_sent_before_the_client_knew() -> None:
     connection = opened()
     connection.drain()
