@@ -67,6 +67,15 @@ class Go:
         modfile.unlink()
         modfile.with_suffix(".sum").unlink()
 
+    def build_with(self, modfile: Path, package: str, output: Path, note: Note) -> None:
+        """Builds a package of a module that has no go.mod: with ours, and its go.sum beside it."""
+        copies = {modfile: output.parent / "go.mod", modfile.with_suffix(".sum"): output.parent / "go.sum"}
+        for given, copy in copies.items():
+            shutil.copyfile(given, copy)
+        self._compile(["-C", str(output.parent), "-ldflags", "-s -w"], package, output, note)
+        for copy in copies.values():
+            copy.unlink()
+
     def generate(self, module: Module, command: list[str], packages: tuple[str, ...]) -> None:
         """Runs a code generator over packages of a module."""
         done = subprocess.run(

@@ -56,6 +56,25 @@ class GoProgram:
 
 
 @dataclass(frozen=True)
+class OldGoProgram:
+    """A program of a Go module that is older than go.mod: `NAME.mod` and `NAME.sum` beside this file pin the rest."""
+
+    name: str
+    module: Module
+    package: str
+
+    @property
+    def version(self) -> str:
+        return self.module.version.removesuffix("+incompatible")
+
+    def make(self, folder: Path, note: Note) -> None:
+        go = find_go()
+        go.download(self.module)
+        modfile = Path(__file__).with_name(f"{self.name}.mod")
+        go.build_with(modfile, f"{self.module.path}/{self.package}", folder / self.name, note)
+
+
+@dataclass(frozen=True)
 class DebianProgram:
     """A program of a Debian package, at the version that this Debian has."""
 

@@ -2,7 +2,7 @@
 
 from tests.cluster.tools.crd_kinds import CrdFiles, GeneratedCrds
 from tests.cluster.tools.golang import Module
-from tests.cluster.tools.kinds import DebianProgram, GoProgram, ModuleFile, Recipe
+from tests.cluster.tools.kinds import DebianProgram, GoProgram, ModuleFile, OldGoProgram, Recipe
 
 KUBERNETES = Module(
     "k8s.io/kubernetes", "v1.35.4", "h1:o/8dBC/pHVpYoGV4OAIytAlNPZbdYVTXJHoYvXC4qzM=", siblings="v0.35.4"
@@ -24,6 +24,9 @@ PROMETHEUS_ADAPTER = Module(
 )
 KEDA = Module("github.com/kedacore/keda/v2", "v2.18.0", "h1:ttR223fii/4QJ0YvtrhcWHaEoezByb/t5CeFopjl6EI=")
 ARGO_ROLLOUTS = Module("github.com/argoproj/argo-rollouts", "v1.8.3", "h1:blbtQva4IK9r6gFh+dWkCrLnFdPOWiv9ubQYu36qeaA=")
+H2SPEC = Module(
+    "github.com/summerwind/h2spec", "v2.2.1+incompatible", "h1:Ex8kpG4LjIeudEtfbM892Os2PawIZBsEvukHJcvZHho="
+)
 
 # The order is that of the builds: first what most tests need.
 TOOLS: tuple[Recipe, ...] = (
@@ -45,6 +48,7 @@ TOOLS: tuple[Recipe, ...] = (
     GoProgram("prometheus-adapter", PROMETHEUS_ADAPTER, "./cmd/adapter"),
     GoProgram("keda-operator", KEDA, "./cmd/operator"),
     GoProgram("keda-adapter", KEDA, "./cmd/adapter"),
+    OldGoProgram("h2spec", H2SPEC, "cmd/h2spec"),
     GoProgram("argo-rollouts", ARGO_ROLLOUTS, "./cmd/rollouts-controller"),
 )  # fmt: skip
 
