@@ -80,6 +80,13 @@ class Api:
             return False
         return True
 
+    def token(self, service_account: str, namespace: str) -> str:
+        """A token of a service account, as a pod of it would have."""
+        request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}
+        path = f"{self._path('v1', 'ServiceAccount', namespace, service_account)}/token"
+        token: str = self._request("post", path, request)["status"]["token"]
+        return token
+
     def until(
         self, version: str, kind: str, holds: Callable[[dict[str, Object]], bool], *,
         namespace: str | None = None, labels: str = "", timeout: float = 60.0,

@@ -77,8 +77,8 @@ def test_nothing_is_said_of_a_pool_that_works(of: NodePool) -> None:
         (pool(), {"cluster": {"aws": ...}}, ("provisioner",), "names no EKS cluster"),
         (pool(provisioner="eks"), {"cluster": {"aws": {"subnets": []}}}, ("provisioner",), "needs subnets"),
         (pool(), {"has": ["gpu-device-plugin"]}, ("provisioner",), "has no Karpenter"),
-        (pool(provisioner="eks"), {"has": []}, ("provisioner",), "it would stay at 0 of 10 nodes"),
-        (pool(provisioner="eks", max_nodes=4), {"has": []}, ("max_nodes",), "it would stay at 0 of 4 nodes"),
+        (pool(provisioner="eks"), {"has": []}, ("provisioner",), "it stays at 0 of 10 nodes"),
+        (pool(provisioner="eks", max_nodes=4), {"has": []}, ("max_nodes",), "it stays at 0 of 4 nodes"),
     ],
 )  # fmt: skip
 def test_a_pool_that_can_not_work_is_refused(
@@ -106,7 +106,7 @@ def test_bottlerocket_needs_no_device_plugin_of_the_clusters() -> None:
 
 def test_a_node_group_that_keeps_its_minimum_for_want_of_an_autoscaler_is_doubted() -> None:
     (finding,) = found(pool(provisioner="eks", min_nodes=2, max_nodes=4), has=[])
-    assert (finding.severity, finding.message.partition(": ")[2]) == ("warning", "it would stay at 2 of 4 nodes")
+    assert (finding.severity, finding.message.partition(": ")[2]) == ("warning", "it stays at 2 of 4 nodes")
     assert found(pool(provisioner="eks", min_nodes=4, max_nodes=4), has=[]) == []
 
 

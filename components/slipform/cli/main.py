@@ -13,6 +13,7 @@ from .. import __version__
 from .bench import bench
 from .build import build
 from .diff import diff
+from .doctor import doctor
 from .init import init
 from .new import new
 from .pin import pin
@@ -30,7 +31,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (new, init, validate, plan, diff, pin, rollback, build, serve, bench, schema):
+for command in (new, init, validate, plan, diff, pin, rollback, doctor, build, serve, bench, schema):
     app.command()(command)
 
 

@@ -205,7 +205,7 @@ def _stack(pool: NodePool, stack: StackConfig) -> Iterator[Finding]:
         )
     if pool.provisioner == "eks" and pool.max_nodes > pool.min_nodes and stack.lacks("cluster-autoscaler"):
         yield Finding(
-            f"a managed node group does not grow by itself: it would stay at {pool.min_nodes} of {pool.max_nodes} nodes",
+            f"a managed node group does not grow by itself: it stays at {pool.min_nodes} of {pool.max_nodes} nodes",
             path=("max_nodes",) if "max_nodes" in pool.model_fields_set else ("provisioner",),
             severity="warning" if pool.min_nodes else "error",
             given=str(pool.max_nodes),
