@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from .engines.fastapi import CONFIG, FOLDER, FastAPI
+from .engines.formats import BACKENDS
 from .engines.repository import MANIFEST
 from .engines.servers import server
 from .spec.findings import Finding, InvalidSpec, SlipformError, errors
@@ -15,7 +16,10 @@ from .spec.stack import StackConfig
 THIS_MACHINE = StackConfig.model_validate(
     {
         "cluster": {"context": "this-machine", "namespace": "default"},
-        "images": {"runtime": f"this-machine/slipform-runtime@sha256:{'0' * 64}"},
+        "images": {
+            "runtime": f"this-machine/slipform-runtime@sha256:{'0' * 64}",
+            "runtime_gpu": f"this-machine/slipform-runtime-gpu@sha256:{'0' * 64}",
+        },
         "artifacts": {"uri": "file:artifacts"},
     }
 )
@@ -44,10 +48,23 @@ def prepare(specs: Sequence[ModelSpec], root: Path, folder: Path, model: Path | 
 
 def _served_here(spec: ModelSpec, model: Path | None) -> ModelSpec:
     """The spec without what this machine lacks: another engine's server, a build for other hardware, a GPU."""
-    resources = spec.serving.resources.model_copy(update={"accelerator": None})
+    built = _built(spec, model)
+    resources = spec.serving.resources
+    if built != "tensorrt":
+        resources = resources.model_copy(update={"accelerator": None})
     serving = spec.serving.model_copy(update={"engine": "fastapi", "resources": resources, "cuda_graphs": False})
     changes: dict[str, object] = {"serving": serving, "build": None, "rollout": None}
+    if built:
+        changes["model"] = spec.model.model_copy(update={"format": built})
     return with_model(spec.model_copy(update=changes), model)
+
+
+def _built(spec: ModelSpec, model: Path | None) -> str | None:
+    """The build's target where ``model`` is what ``slipform build`` has made of the spec."""
+    if spec.build is None or model is None:
+        return None
+    made = model / str(spec.model.version) / BACKENDS[spec.build.target].filename
+    return spec.build.target if made.is_file() else None
 
 
 def with_model(spec: ModelSpec, model: Path | None) -> ModelSpec:

@@ -10,7 +10,24 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
+from runtime_testing.building import perceptron
+
 from .conftest import Run
+
+SCORES = """
+slipform: v1
+name: scores
+model:
+  format: onnx
+  uri: file:scores/model.onnx
+  version: 1
+  inputs: [{name: x, dtype: FP32, shape: [8]}]
+  outputs: [{name: probabilities, dtype: FP32, shape: [4]}]
+build: {target: openvino}
+serving: {engine: fastapi}
+"""
 
 
 @contextmanager
@@ -23,12 +40,14 @@ def served(project: Path, *arguments: str) -> Iterator[int]:
         for line in process.stdout:
             event = json.loads(line) if line.startswith("{") else {}
             if event.get("event") == "server_ready":
-                yield event["http_port"]
                 break
         else:
             raise AssertionError(f"ended with {process.wait()} before it was ready")
-        process.terminate()
-        process.stdout.read()
+        try:
+            yield event["http_port"]
+        finally:
+            process.terminate()
+            process.stdout.read()
         assert process.wait(timeout=30) == 0
 
 
@@ -56,6 +75,21 @@ def test_a_copy_of_the_model_can_stand_for_its_address(project: Path) -> None:
     spec.write_text(text, encoding="utf-8")
     with served(project, "model_specs/iris.yaml", "--model", "model_specs/models/iris/1/model.onnx") as port:
         assert post(port, "/predict", {"inputs": [6.7, 3.0, 5.2, 2.3]})["labels"] == {"probabilities": "virginica"}
+
+
+def test_what_was_built_is_served_in_its_models_place(slipform: Run, project: Path) -> None:
+    """A perceptron, since OpenVINO has none of the operators that scikit-learn's exporter writes."""
+    (project / "scores").mkdir()
+    (project / "scores" / "model.onnx").write_bytes(perceptron().SerializeToString())
+    (project / "model_specs" / "scores.yaml").write_text(SCORES, encoding="utf-8")
+    built = slipform("build", "model_specs/scores.yaml", "--output", "built")
+    assert built.returncode == 0, built.stderr
+    with served(project, "model_specs/scores.yaml", "--model", "built/scores") as port:
+        probabilities = post(port, "/predict/scores", {"inputs": [0.0] * 8})["outputs"]
+        assert isinstance(probabilities, list)
+        assert sum(probabilities) == pytest.approx(1, abs=0.01)
+        with urllib.request.urlopen(f"http://localhost:{port}/v2/models/scores/config", timeout=10) as config:
+            assert json.loads(config.read())["backend"] == "openvino"
 
 
 def test_a_format_that_is_not_served_here_is_refused(slipform: Run, project: Path) -> None:

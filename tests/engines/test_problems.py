@@ -32,6 +32,7 @@ def problems(name: str, stack: StackConfig | None = None, **changes: Any) -> lis
         ("triton", TENSORRT),
         ("fastapi", None),
         ("fastapi", {"target": "onnx"}),
+        ("fastapi", TENSORRT),
     ],
 )
 def test_a_right_spec_has_none(name: str, build: dict[str, Any] | None) -> None:
@@ -90,7 +91,6 @@ def test_a_right_spec_has_none(name: str, build: dict[str, Any] | None) -> None:
             "no plain routes",
             "engine: fastapi",
         ),
-        ("fastapi", {"build": TENSORRT}, "build.target", "does not serve tensorrt", "engine: triton"),
         (
             "triton",
             {"build": {"target": "tensorrt", "profiles": [{"batch": {"min": 8, "opt": 16, "max": 32}}]}},

@@ -27,13 +27,16 @@ def serve(
 ) -> None:
     """Serve a spec on this machine, by the bundled runtime: no cluster, no image.
 
-    A spec for another engine is served by the bundled runtime too, as it was trained: what build says is left out.
+    A spec for another engine is served by the bundled runtime too, as it was trained; what is built of it where --model
+    names what slipform build has made.
 
     Examples:
 
       slipform serve model_specs/iris.yaml
 
       slipform serve model_specs/text-direction.yaml --model ~/Downloads/model.onnx --http-port 0
+
+      slipform serve model_specs/iris.yaml --model built/iris   # after: slipform build model_specs/iris.yaml --output built
     """
     from ..local import prepare
     from ..project import read_specs

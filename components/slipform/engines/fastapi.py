@@ -1,4 +1,4 @@
-"""The bundled runtime, ``slipform-runtime``: batched inference with ONNX Runtime."""
+"""The bundled runtime, ``slipform-runtime``: batched inference with ONNX Runtime, OpenVINO or TensorRT."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class FastAPI(Engine):
 
     name: ClassVar[str] = "fastapi"
     title: ClassVar[str] = "slipform-runtime"
-    formats: ClassVar[frozenset[str]] = frozenset({"onnx"})
+    formats: ClassVar[frozenset[str]] = frozenset({"onnx", "openvino", "tensorrt"})
 
     def problems(self, spec: ModelSpec, stack: StackConfig | None) -> Iterator[Finding]:
         yield from checks.serves_the_format(spec, "the bundled runtime", self.formats)
