@@ -56,6 +56,15 @@ def test_add_and_subtract(server: RunningServer) -> None:
         np.testing.assert_array_equal(only.as_numpy("OUTPUT1"), a - b)
 
 
+def test_only_the_outputs_that_the_config_names_are_answered(repository: Path, serve: Serve) -> None:
+    output = 'output [ { name: "OUTPUT1" data_type: TYPE_INT32 dims: [ 4 ] } ]'
+    tensors = ", ".join(f'{{ name: "INPUT{index}" data_type: TYPE_INT32 dims: [ 4 ] }}' for index in (0, 1))
+    put(repository, "difference", add_sub(), f"{BATCHING} input [ {tensors} ] {output}")
+    given = [{"name": f"INPUT{index}", "datatype": "INT32", "shape": [1, 4], "data": [9, 8, 7, 6]} for index in (0, 1)]
+    answer = serve(repository).post("/v2/models/difference/infer", {"inputs": given}).json
+    assert [(output["name"], output["data"]) for output in answer["outputs"]] == [("OUTPUT1", [0, 0, 0, 0])]
+
+
 def test_a_model_without_a_batch_axis(server: RunningServer) -> None:
     a = np.array([1, -2, 3, 127], np.int8)
     for library, client in clients(server):

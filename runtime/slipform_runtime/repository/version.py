@@ -125,7 +125,8 @@ class ModelVersion(ServedVersion):
         if form is not None and form.admission is not None and form.admission.serial == self._serial:
             return form.admission
         rows = self.check_inputs(request)
-        wanted = self.check_outputs(request)
+        # The config may name fewer outputs than the model has.
+        wanted = self.check_outputs(request) or self._output_names
         shape_key = tuple(request.inputs[spec.name].shape[1:] for spec in self.inputs) if self._dynamic else None
         admission = Admission(self._serial, rows, wanted, self.batching.level_of(request.priority), shape_key)
         if form is not None:
