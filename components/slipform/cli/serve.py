@@ -36,7 +36,7 @@ def serve(
 
       slipform serve model_specs/text-direction.yaml --model ~/Downloads/model.onnx --http-port 0
 
-      slipform serve model_specs/iris.yaml --model built/iris   # after: slipform build model_specs/iris.yaml --output built
+      slipform serve model_specs/iris.yaml --model built/iris   # what slipform build made in the folder built
     """
     from ..local import prepare
     from ..project import read_specs
