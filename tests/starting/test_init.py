@@ -20,7 +20,6 @@ from onnx import TensorProto, helper
 from typer.testing import CliRunner, Result
 
 from slipform.cli.main import app
-from slipform.engines.fastapi import FastAPI
 from slipform.project import check
 from slipform.spec.findings import SlipformError
 from slipform.starting.draft import batching, name_of
@@ -282,13 +281,15 @@ REFUSED: list[tuple[Callable[[Path], Path], str, str]] = [
     (saved(lambda f: network(f, [tensor("x", None)], [tensor("y", None)])), "does not say what shape x has", "export"),
     (saved(lambda _: pickle.dumps({"a": 1})), "is a pickle", "skl2onnx"),
     (saved(lambda _: b"anything", "model.joblib"), "is a pickle", "skl2onnx"),
-    (saved(lambda _: zipped("archive/data.pkl", "archive/data/0")), "is PyTorch's", "torch.onnx.export"),
+    (saved(lambda _: zipped("archive/data.pkl", "archive/data/0")), "a pickle of PyTorch's", "torch.onnx.export"),
+    (saved(lambda _: zipped("m/data.pkl", "m/constants.pkl")), "is TorchScript", "torch.onnx.export"),
+    (saved(lambda _: b"\x1c\x00\x00\x00TFL3"), "is TensorFlow Lite's", "give the ONNX"),
     (saved(lambda _: zipped("config.json", "model.weights.h5")), "is Keras' own format", "format='onnx'"),
     (saved(lambda _: zipped("readme.txt")), "is a zip archive", "unpack it"),
     (saved(lambda _: b"\x89HDF\r\n\x1a\n"), "is HDF5", "format='onnx'"),
     (saved(lambda _: b"GGUF\x03\x00\x00\x00"), "is GGUF", "no engine here"),
     (saved(lambda _: (8).to_bytes(8, "little") + b'{"a":1} weights'), "is safetensors", "optimum-cli"),
-    (saved(lambda _: b"tree\nversion=v4\n"), "is LightGBM's text", "convert_lightgbm"),
+    (saved(lambda _: b"tree\nversion=v4\n"), "no whole model of LightGBM", "save_model"),
     (saved(lambda _: b"ptrt\x00"), "is an engine of TensorRT", "give the ONNX"),
     (saved(lambda _: b"version https://git-lfs.github.com/spec/v1\n"), "a pointer of Git LFS", "git lfs pull"),
     (saved(lambda _: b"<!DOCTYPE html><html>"), "a web page", "login"),
@@ -423,4 +424,3 @@ def test_batching_is_said_with_its_reason(tmp_path: Path) -> None:
     batched, reason = batching(read(identity(tmp_path / "a.onnx", [1, 3])))
     assert not batched
     assert "export the model with a batch axis that varies" in reason
-    assert FastAPI.formats == {"onnx"}, "the engine that init writes serves what init reads"

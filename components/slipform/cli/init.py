@@ -118,7 +118,11 @@ def _say(signature: Signature, written: FirstSpec, name_from: str, *, local: boo
 
 
 def _next(spec: ModelSpec, file: Path, model: Path | None) -> Iterator[str]:
-    yield f"slipform serve {file}" + (f" --model {model}" if model else "")
+    if spec.build is not None:
+        yield f"slipform build {file} --output built" + (f" --model {model}" if model else "")
+        yield "slipform-runtime serve --model-repository built"
+    else:
+        yield f"slipform serve {file}" + (f" --model {model}" if model else "")
     request = _request(spec)
     if request is not None:
         yield f"curl localhost:8000/predict -d '{request}'"

@@ -14,6 +14,7 @@ from .templates import environment
 
 MAX_BATCH = 32
 MIB = 2**20
+TO_ONNX = "`slipform build` makes ONNX of it, which every engine serves"
 _NO_BATCH = re.compile(
     r"seq|len|time|frame|token|word|char|height|width|depth|chann|point|node|edge|box|det|class|feature|audio|sample_"
 )
@@ -57,6 +58,7 @@ def draft(signature: Signature, name: str, address: Address, *, team: str | None
         Assumption(
             "serving.engine", "fastapi", "the bundled runtime serves ONNX on processors; triton does on GPUs too"
         ),
+        *([Assumption("build.target", "onnx", TO_ONNX)] if signature.format != "onnx" else []),
         Assumption("serving.batching.max_batch_size", str(MAX_BATCH if batched else 0), why),
         Assumption(
             "serving.resources.memory", memory, f"three times the {_mib(signature.size)} of the model, and the server"

@@ -88,11 +88,18 @@ def _checked(root: Path, written: Path) -> ModelSpec:
 
 
 def _doubts(signature: Signature, place: Place, spec: ModelSpec) -> Iterator[str]:
-    if spec.model.scheme == "file" and signature.size > MAX_IN_CONFIG_MAP:
+    if spec.model.scheme != "file":
+        return
+    if spec.build is not None:
+        yield (
+            "a build in a cluster has no files of this project: upload the model, and write its address as model.uri "
+            "(--uri s3://BUCKET/NAME does at once)"
+        )
+    elif signature.size > MAX_IN_CONFIG_MAP:
         yield (
             f"the model has {signature.size / 2**20:.1f} MiB, and a cluster gets at most {MAX_IN_CONFIG_MAP // 1024} "
             "KiB from a project: upload it, and write its address as model.uri (--uri s3://BUCKET/NAME does at once); "
             "`slipform serve` here needs no upload"
         )
-        if place.copy_to is not None:
-            yield f"{shown(place.copy_to)} is a copy: git would keep all of it for ever; leave it out, or use Git LFS"
+    if signature.size > MAX_IN_CONFIG_MAP and place.copy_to is not None:
+        yield f"{shown(place.copy_to)} is a copy: git would keep all of it for ever; leave it out, or use Git LFS"

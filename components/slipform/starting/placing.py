@@ -71,10 +71,15 @@ def _as_it_lies(signature: Signature, root: Path) -> Address | None:
     if not main.is_relative_to(root):
         return None
     version, folder = main.parent, main.parent.parent
-    as_repository = re.fullmatch(r"[1-9][0-9]*", version.name) and main.name == BACKENDS[signature.format].filename
+    as_repository = re.fullmatch(r"[1-9][0-9]*", version.name) and main.name == _filename(signature)
     if as_repository and folder.is_relative_to(root) and _plain(folder.relative_to(root)) and not folder.suffix:
         return Address(f"file:{folder.relative_to(root).as_posix()}", int(version.name), digest(version))
-    if len(signature.files) == 1 and main.suffix and _plain(main.relative_to(root)):
+    if (
+        signature.format != "tensorflow"
+        and len(signature.files) == 1
+        and main.suffix
+        and _plain(main.relative_to(root))
+    ):
         return Address(f"file:{main.relative_to(root).as_posix()}", 1, digest(main))
     return None
 
@@ -88,4 +93,9 @@ def _names(signature: Signature) -> dict[str, Path]:
     """The files by their names in a version's folder."""
     others = {file.relative_to(signature.main.parent).as_posix(): file for file in signature.files}
     others.pop(signature.main.name)
-    return {BACKENDS[signature.format].filename: signature.main, **others}
+    return {_filename(signature): signature.main, **others}
+
+
+def _filename(signature: Signature) -> str:
+    """What an engine looks for; a build takes the one file that there is, or the whole folder."""
+    return BACKENDS["onnx"].filename if signature.format == "onnx" else signature.main.name

@@ -6,7 +6,7 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
-from . import onnx
+from . import boosters, mlflow, onnx, pytorch, tensorflow
 from .signature import Signature, Unreadable
 
 SKLEARN = (
@@ -21,7 +21,6 @@ _BEGINNINGS: tuple[tuple[bytes, str, str], ...] = (
     (b"<!DOCTYPE", "a web page, not a model", "download it anew: the address needs a login, or was that of a page"),
     (b"<html", "a web page, not a model", "download it anew: the address needs a login, or was that of a page"),
     (b"<?xml", "XML, such as OpenVINO's", ENGINE),
-    (b"tree\n", "LightGBM's text", "onnxmltools.convert_lightgbm(booster, initial_types=…) makes ONNX of it"),
     (b"GGUF", "GGUF: a language model's weights, for llama.cpp and its like", "no engine here serves it"),
     (b"\x89HDF", "HDF5, such as Keras' .h5", KERAS),
     (b"ptrt", "an engine of TensorRT", ENGINE),
@@ -49,9 +48,11 @@ def _file(file: Path) -> Signature:
             raise Unreadable(f"{file} is {what}\n    {remedy}")
     if not head:
         raise Unreadable(f"{file} is empty")
-    for recognised, refuse in _REFUSED:
+    if head[4:8] == b"TFL3":
+        raise Unreadable(f"{file} is TensorFlow Lite's\n    {ENGINE}")
+    for recognised, reader in _READERS:
         if recognised(file, head):
-            raise refuse(file)
+            return reader(file)
     return onnx.read(file)
 
 
@@ -59,8 +60,8 @@ def _is_pickle(file: Path, head: bytes) -> bool:
     return (head[0] == 0x80 and head[1:2] in b"\x02\x03\x04\x05") or file.suffix in _PICKLES
 
 
-def _pickle(file: Path) -> Unreadable:
-    return Unreadable(
+def _pickle(file: Path) -> Signature:
+    raise Unreadable(
         f"{file} is a pickle: whoever made it decides what runs when it is read, so it isn't read here\n"
         f"    where the model was trained, {SKLEARN}"
     )
@@ -70,8 +71,8 @@ def _is_safetensors(file: Path, head: bytes) -> bool:
     return head[8:9] == b"{" and int.from_bytes(head[:8], "little") < file.stat().st_size
 
 
-def _safetensors(file: Path) -> Unreadable:
-    return Unreadable(
+def _safetensors(file: Path) -> Signature:
+    raise Unreadable(
         f"{file} is safetensors: weights without the computation\n"
         "    optimum-cli export onnx --model FOLDER OUT makes ONNX of a model from Hugging Face"
     )
@@ -81,19 +82,23 @@ def _is_zip(file: Path, head: bytes) -> bool:
     return head.startswith(b"PK\x03\x04") and zipfile.is_zipfile(file)
 
 
-def _zip(file: Path) -> Unreadable:
+def _zip(file: Path) -> Signature:
     with zipfile.ZipFile(file) as archive:
-        names = {name.rpartition("/")[2] for name in archive.namelist()}
+        paths = archive.namelist()
+    names = {path.rpartition("/")[2] for path in paths}
+    if any(path.endswith(pytorch.PROGRAMS) for path in paths):
+        return pytorch.read(file)
     if "data.pkl" in names:
-        return Unreadable(
-            f"{file} is PyTorch's: without its Python code nobody can tell what goes in and out\n    {TORCH}"
-        )
+        kind = "TorchScript" if "constants.pkl" in names else "a pickle of PyTorch's"
+        raise Unreadable(f"{file} is {kind}, which does not say what goes in and out\n    {TORCH}")
     if "config.json" in names:
-        return Unreadable(f"{file} is Keras' own format\n    {KERAS}")
-    return Unreadable(f"{file} is a zip archive\n    unpack it")
+        raise Unreadable(f"{file} is Keras' own format\n    {KERAS}")
+    raise Unreadable(f"{file} is a zip archive\n    unpack it")
 
 
-_REFUSED: tuple[tuple[Callable[[Path, bytes], bool], Callable[[Path], Unreadable]], ...] = (
+_READERS: tuple[tuple[Callable[[Path, bytes], bool], Callable[[Path], Signature]], ...] = (
+    (lambda _, head: head.startswith(b"{"), boosters.xgboost),
+    (lambda _, head: head.startswith(b"tree\n"), boosters.lightgbm),
     (_is_pickle, _pickle),
     (_is_safetensors, _safetensors),
     (_is_zip, _zip),
@@ -102,6 +107,10 @@ _REFUSED: tuple[tuple[Callable[[Path, bytes], bool], Callable[[Path], Unreadable
 
 def _folder(folder: Path) -> Signature:
     """A folder of versions, of a version, or one that holds a single model."""
+    if (folder / tensorflow.FILE).is_file():
+        return tensorflow.read(folder)
+    if (folder / mlflow.FILE).is_file():
+        return read(mlflow.model(folder))
     versions = sorted((each for each in folder.iterdir() if each.is_dir() and each.name.isdigit()), key=_number)
     if versions:
         return _folder(versions[-1])

@@ -1,0 +1,32 @@
+"""MLflow's folders: which of the other formats is inside."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ...spec.document import read
+from ...spec.findings import InvalidSpec
+from .signature import Unreadable
+
+FILE = "MLmodel"
+_FLAVOURS = {"onnx": "data", "xgboost": "data", "lightgbm": "data", "tensorflow": "saved_model_dir"}
+"""Those whose files are read here, and the field that names them; the others are pickles, or have no signature."""
+
+
+def model(folder: Path) -> Path:
+    """The model's file or folder in ``folder``. Raises Unreadable where it is of no flavour that is read."""
+    try:
+        described = read(folder / FILE).data
+    except InvalidSpec as invalid:
+        raise Unreadable(str(invalid)) from None
+    flavours = described.get("flavors") if isinstance(described, dict) else None
+    flavours = flavours if isinstance(flavours, dict) else {}
+    for name, field in _FLAVOURS.items():
+        place = flavours.get(name, {}).get(field)
+        if isinstance(place, str) and (folder / place).resolve().is_relative_to(folder.resolve()):
+            inner = folder / place / "model"
+            return inner if inner.is_dir() else folder / place
+    raise Unreadable(
+        f"{folder} is MLflow's, of the flavours {', '.join(flavours) or 'none'}; read here are {', '.join(_FLAVOURS)}\n"
+        "    mlflow.onnx.log_model logs one as ONNX"
+    )
