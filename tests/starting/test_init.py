@@ -308,6 +308,10 @@ def test_what_is_no_model_for_a_spec_is_named_with_what_to_do(
     assert sorted(project.rglob("*")) == before
 
 
+def test_without_a_terminal_nothing_is_asked(project: Path) -> None:
+    assert "which model?" in refusal()
+
+
 def test_a_folder_with_two_models_asks_which(tmp_path: Path) -> None:
     for name in ("encoder.onnx", "decoder.onnx"):
         identity(tmp_path / name, ["batch", 2])
@@ -368,13 +372,16 @@ def test_a_terminal_is_asked_and_its_answers_stand(environment: Environment, wri
         "-C",
         str(written),
         "init",
-        str(tmp_path / "churn.onnx"),
         "-o",
         str(spec),
         "--uri",
         "s3://a/b",
     ]
-    answers = {"The model's name [churn]:": "leaving", "Which team owns it?": "growth"}
+    answers = {
+        "The model's file, or the folder that holds it:": str(tmp_path / "churn.onnx"),
+        "The model's name [churn]:": "leaving",
+        "Which team owns it?": "growth",
+    }
     pid, terminal = pty.fork()
     if not pid:
         os.execve(environment.bin / "slipform", command, environment.variables(NO_COLOR="1"))

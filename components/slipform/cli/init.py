@@ -20,7 +20,9 @@ SMALL = 16
 
 
 def init(
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help="The model's file, or the folder that holds it.")],
+    model: Annotated[
+        Path | None, typer.Argument(metavar="[MODEL]", help="The model's file, or the folder that holds it.")
+    ] = None,
     name: Annotated[
         str | None, typer.Option("--name", metavar="NAME", help="The model's name; absent: made of the file's.")
     ] = None,
@@ -55,12 +57,15 @@ def init(
     from ..starting.placing import elsewhere, in_the_project
     from .where import project_root
 
+    asks = not yes and sys.stdin.isatty() and sys.stdout.isatty()
+    if model is None and not asks:
+        raise SlipformError("which model? Name its file or folder, as in `slipform init model.onnx`")
+    model = model or Path(typer.prompt("The model's file, or the folder that holds it")).expanduser()
     signature = read(model)
     try:
         root, folder, models = project_root(), "model_specs", "model_specs/models"
     except SlipformError:
         root, folder, models = Path.cwd().resolve(), "", "models"
-    asks = not yes and sys.stdin.isatty() and sys.stdout.isatty()
     name, name_from = _name(signature, name, asks)
     team = team or (typer.prompt("Which team owns it?", default="", show_default=False) if asks else None) or None
     uri = uri or (_address(signature) if asks else None)
