@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from runtime_testing.building import Workshop
+from runtime_testing.cloud_storage import Handler, cloud_storage
 from slipform_runtime.build.errors import BadInput, Unreachable
 from slipform_runtime.build.report import REPORT
 from slipform_runtime.build.stores import LocalStore, ObjectStore, store_for
@@ -47,12 +48,17 @@ def test_many_writers_at_once_leave_one_whole_version(tmp_path: Path) -> None:
     store = LocalStore(tmp_path / "store")
     store.check()
     folders = [version(tmp_path / str(number), str(number)) for number in range(8)]
-    writers = [threading.Thread(target=store.put, args=(folder, 1), kwargs={"replace": True}) for folder in folders]
+    placed: list[bool] = []
+    writers = [
+        threading.Thread(target=lambda folder=folder: placed.append(store.put(folder, 1, replace=True)))
+        for folder in folders
+    ]
     for writer in writers:
         writer.start()
     for writer in writers:
         writer.join()
     found = {path.read_text() for path in (tmp_path / "store" / "1").iterdir()}
+    assert placed == [True] * 8
     assert len(found) == 1
     assert [path.name for path in (tmp_path / "store").iterdir()] == ["1"]
 
@@ -146,3 +152,102 @@ def test_a_claim_is_made_by_one_of_two(bucket: str) -> None:
     files.pipe_file(f"{bucket}/.1.claim", b"{}", mode="create")
     with pytest.raises(FileExistsError):
         files.pipe_file(f"{bucket}/.1.claim", b"{}", mode="create")
+
+
+def test_a_large_file_goes_to_s3_in_parts_and_a_lost_part_is_sent_alone(
+    tmp_path: Path, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("slipform_runtime.build.stores.objects.sleep", lambda _: None)
+    monkeypatch.setattr("slipform_runtime.build.stores.uploads.PART_BYTES", 5 << 20)  # the least that S3 takes
+    store, asked = ObjectStore(bucket), []
+    call = store._files.call_s3
+
+    def flaky(method: str, **options: Any) -> Any:
+        asked.append((method, options.get("PartNumber")))
+        if asked.count(("upload_part", 2)) == 1 and asked[-1] == ("upload_part", 2):
+            raise OSError("the connection is gone")
+        return call(method, **options)
+
+    monkeypatch.setattr(store._files, "call_s3", flaky)
+    content = bytes(range(256)) * (12 << 12)
+    folder = version(tmp_path / "a", "a")
+    (folder / "model.onnx").write_bytes(content)
+    assert store.put(folder, 1, replace=False)
+    assert [number for method, number in asked if method == "upload_part"] == [1, 2, 2, 3]
+    assert store._files.cat_file(f"{bucket}/1/model.onnx") == content
+
+
+def test_an_upload_that_is_given_up_leaves_no_parts(
+    tmp_path: Path, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("slipform_runtime.build.stores.objects.sleep", lambda _: None)
+    monkeypatch.setattr("slipform_runtime.build.stores.uploads.PART_BYTES", 5 << 20)
+    store = ObjectStore(bucket)
+    call = store._files.call_s3
+
+    def broken(method: str, **options: Any) -> Any:
+        if method == "complete_multipart_upload":
+            raise OSError("the connection is gone")
+        return call(method, **options)
+
+    monkeypatch.setattr(store._files, "call_s3", broken)
+    folder = version(tmp_path / "a", "a")
+    (folder / "model.onnx").write_bytes(bytes(6 << 20))
+    with pytest.raises(Unreachable, match="the connection is gone"):
+        store.put(folder, 1, replace=False)
+    assert "Uploads" not in call("list_multipart_uploads", Bucket="engines")
+    assert store.report(1) is None
+
+
+def test_a_download_from_s3_asks_for_ranges_and_goes_on(
+    tmp_path: Path, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import fsspec
+
+    monkeypatch.setattr("slipform_runtime.fetch.fetching._FIRST_WAIT_SECONDS", 0.001)
+    monkeypatch.setattr("slipform_runtime.fetch.sources._RANGE", 1000)
+    content = bytes(range(256)) * 10
+    files = fsspec.filesystem("s3")
+    files.pipe_file(f"{bucket}/1/model.onnx", content)
+    asked, read = [], files.cat_file
+
+    def flaky(uri: str, start: int, end: int) -> Any:
+        asked.append(start)
+        if len(asked) == 2:
+            raise OSError("the connection is gone")
+        return read(uri, start=start, end=end)
+
+    monkeypatch.setattr(files, "cat_file", flaky)
+    manifest = tmp_path / "repository.json"
+    manifest.write_text(json.dumps({"models": [{"name": "wine", "versions": [{"version": 1, "uri": bucket}]}]}))
+    (folder,) = fetch(manifest, tmp_path / "served")
+    assert (folder / "model.onnx").read_bytes() == content
+    assert asked == [0, 1000, 1000, 2000]
+
+
+@pytest.fixture
+def google(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A prefix of a bucket in a stand-in of Google's Cloud Storage; the real one is asked by gRPC for more."""
+    core: Any = pytest.importorskip("gcsfs.core", reason="needs gcsfs")
+    import fsspec
+
+    with cloud_storage() as address:
+        usual = fsspec.get_filesystem_class("gs")
+        fsspec.register_implementation("gs", core.GCSFileSystem, clobber=True)
+        monkeypatch.setitem(fsspec.config.conf, "gs", {"endpoint_url": address, "token": "anon"})
+        core.GCSFileSystem.clear_instance_cache()
+        yield "gs://engines/wine"
+        core.GCSFileSystem.clear_instance_cache()
+        fsspec.register_implementation("gs", usual, clobber=True)
+
+
+def test_a_build_goes_to_google_once_and_comes_back_with_its_digest(workshop: Workshop, google: str) -> None:
+    output = {"uri": google, "filename": "model.onnx"}
+    outcome = workshop.build(output=output)
+    assert outcome.built
+    assert not workshop.build(output=output).built
+    Handler.cut = 1
+    manifest = workshop.root / "repository.json"
+    manifest.write_text(json.dumps({"models": [{"name": "wine", "versions": [{"version": 3, "uri": google}]}]}))
+    (folder,) = fetch(manifest, workshop.root / "served")
+    assert file_sha256(folder / "model.onnx") == outcome.report.files["model.onnx"]

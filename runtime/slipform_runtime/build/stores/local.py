@@ -10,6 +10,9 @@ from time import time
 from slipform_runtime.build.errors import CannotWrite
 from slipform_runtime.build.report import REPORT
 
+_ATTEMPTS = 100
+"""So often may another build be quicker between two renames."""
+
 _ABANDONED_SECONDS = 24 * 3600
 """Older unfinished folders were left by builds that were killed."""
 
@@ -44,7 +47,7 @@ class LocalStore:
                 partial = Path(scratch) / "new"
                 shutil.copytree(folder, partial)
                 _to_disk(partial)
-                placed = _rename(partial, target, Path(scratch) / "replaced" if replace else None)
+                placed = _rename(partial, target, Path(scratch) if replace else None)
             _sync(self._root)
         except OSError as error:
             raise _cannot_write(self._root, error) from error
@@ -61,7 +64,7 @@ class LocalStore:
 
 def _rename(partial: Path, target: Path, aside: Path | None) -> bool:
     """True where `partial` took the place; another build may take it at the same moment, and one of them wins."""
-    for _ in range(3):
+    for attempt in range(_ATTEMPTS):
         try:
             partial.rename(target)
             return True
@@ -71,7 +74,7 @@ def _rename(partial: Path, target: Path, aside: Path | None) -> bool:
             if aside is None:
                 return False
             try:
-                target.rename(aside)
+                target.rename(aside / f"replaced-{attempt}")
             except FileNotFoundError:
                 continue
     return False

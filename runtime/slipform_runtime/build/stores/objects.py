@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from slipform_runtime.build.errors import Missing, Unreachable
 from slipform_runtime.build.report import REPORT
+from slipform_runtime.build.stores.uploads import upload
 from slipform_runtime.logs import log
 
 EXTRAS = {"s3": "s3", "gs": "gs"}
@@ -60,16 +61,13 @@ class ObjectStore:
             files = sorted((path for path in folder.rglob("*") if path.is_file()), key=lambda path: path.name == REPORT)
             for number, path in enumerate(files, 1):
                 relative = path.relative_to(folder).as_posix()
-                self._retried(lambda path=path, relative=relative: self._send(path, f"{version}/{relative}"))  # type: ignore[misc]
+                upload(self._files, path, f"{self.where}/{version}/{relative}", self._retried)
                 log.info("publish_progress", file=relative, number=number, of=len(files), bytes=path.stat().st_size)
         except FileNotFoundError as error:
             raise Unreachable(f"'{self.where}' is not there: {error}") from error
         finally:
             self._drop(claim)
         return True
-
-    def _send(self, path: Path, relative: str) -> None:
-        self._files.put_file(str(path), f"{self.where}/{relative}")
 
     def _claimed(self, claim: str, version: int, *, replace: bool) -> bool:
         """True where it is ours to send; False where another build has sent the version meanwhile."""
