@@ -51,6 +51,7 @@ def test_a_burn_alert_watches_two_recorded_windows() -> None:
     found = '{namespace="models",model="resnet50"}'
     assert fastest.expr == (
         f"slipform:errors:ratio_rate1h{found} > 0.0144 and slipform:errors:ratio_rate5m{found} > 0.0144"
+        f" and slipform:errors:count1h{found} >= 5"
     )
     assert fastest.all_labels == {
         "severity": "page", "namespace": "models", "model": "resnet50", "server": "resnet50", "team": "vision",
@@ -146,6 +147,12 @@ def test_an_alert_is_made_where_its_metrics_exist(
     alert: str, spec: dict[str, Any], options: dict[str, Any], made: bool
 ) -> None:
     assert (alert in alerts(groups_of(model_spec(**spec), **options))) is made
+
+
+def test_bad_requests_are_counted_from_what_was_recorded() -> None:
+    rules = recorded(groups_of(prometheus={"scrape_interval": 60}))
+    found = '{namespace="models",model="resnet50"}'
+    assert rules["slipform:errors:count1h"] == f"sum_over_time(slipform:errors:rate5m{found}[1h]) * 60"
 
 
 def test_a_queue_without_a_count_of_refusals_is_watched_by_its_length() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from ...engines.metrics import Metrics
 from ...spec.modelspec import ModelSpec
-from ...spec.units import Duration
 from ..slo import objectives
 from .burn import burn_alerts
 from .gpu import gpu_alerts, gpu_recordings
@@ -13,19 +12,15 @@ from .model import model_alerts
 from .recording import Subject, recordings
 from .server import Server, server_alerts
 
-EVALUATION = 30
-"""Seconds between evaluations, at least; more often than scraping would only compute the same again."""
-
 
 def rule_groups(server: Server, metrics: Metrics) -> tuple[Group, ...]:
     """All rules of a server; an objective that can't be measured, as ``slo.problems`` says, has none."""
-    interval = Duration(max(EVALUATION, server.stack.prometheus.scrape_interval) * 1_000_000)
-    models = tuple(_model_group(spec, server, metrics, interval) for spec in server.specs)
+    models = tuple(_model_group(spec, server, metrics) for spec in server.specs)
     checked = (*server_alerts(server), *gpu_alerts(server))
-    return (*models, Group(f"slipform-server-{server.name}", interval, gpu_recordings(server), checked))
+    return (*models, Group(f"slipform-server-{server.name}", models[0].interval, gpu_recordings(server), checked))
 
 
-def _model_group(spec: ModelSpec, server: Server, metrics: Metrics, interval: Duration) -> Group:
+def _model_group(spec: ModelSpec, server: Server, metrics: Metrics) -> Group:
     scrape_interval = server.stack.prometheus.scrape_interval
     promised = objectives(spec.slo, metrics.latency, scrape_interval)[0] if spec.slo else ()
     subject = Subject(
@@ -38,7 +33,7 @@ def _model_group(spec: ModelSpec, server: Server, metrics: Metrics, interval: Du
     )
     return Group(
         f"slipform-model-{spec.name}",
-        interval,
+        subject.evaluation,
         recordings(subject, promised),
         (*(burn_alerts(subject, objective) for objective in promised), *model_alerts(subject, server.stack)),
     )

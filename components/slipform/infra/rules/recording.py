@@ -17,6 +17,8 @@ from .kinds import Recording
 RATE_WINDOW = Duration.parse("5m")
 LONGEST_READ = Duration.parse("6h")
 QUANTILES = (0.5, 0.95, 0.99)
+EVALUATION_SECONDS = 30
+"""Between evaluations, at least; more often than scraping would only compute the same again."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,11 @@ class Subject:
     def window(self) -> Duration:
         """Of rates: five minutes, or longer where scrapes are rare."""
         return max(RATE_WINDOW, Duration(self.scrape_interval * SCRAPES * 1_000_000))
+
+    @property
+    def evaluation(self) -> Duration:
+        """Between two evaluations of the model's rules."""
+        return Duration(max(EVALUATION_SECONDS, self.scrape_interval) * 1_000_000)
 
     def matchers(self, measured: Measure | Histogram) -> str:
         """The model's series, without a shadow's: nobody gets a shadow's answers, so they spend no budget."""
@@ -90,6 +97,13 @@ def bad_share(subject: Subject, objective: Objective, window: Duration) -> str:
     if objective.bound is None:
         return subject.recorded(f"slipform:errors:ratio_rate{window}")
     return subject.recorded(f"slipform:slow:ratio_rate{window}", objective=objective.name)
+
+
+def bad_count(subject: Subject, objective: Objective, window: Duration) -> str:
+    """The recorded number of bad requests within a window, as a query has it."""
+    if objective.bound is None:
+        return subject.recorded(f"slipform:errors:count{window}")
+    return subject.recorded(f"slipform:slow:count{window}", objective=objective.name)
 
 
 def _rates(subject: Subject) -> Iterator[Recording]:
@@ -150,6 +164,11 @@ def _bad_shares(subject: Subject, objective: Objective) -> Iterator[Recording]:
             match = "" if kind == "errors" else "ignoring (objective) "
             share = f"avg_over_time({bad}[{window}]) / {match}(avg_over_time({counted}[{window}]) > 0)"
         yield Recording(f"slipform:{kind}:ratio_rate{window}", share, labels)
+    for window in sorted({burn.long for burn in objective.alerts}):
+        # A sum of what was recorded, not an average: of a model that is new, the time before counts as none.
+        recorded = Recording(f"slipform:{kind}:rate{subject.window}", "", labels).selector
+        count = f"sum_over_time({recorded}[{window}]) * {subject.evaluation.seconds:g}"
+        yield Recording(f"slipform:{kind}:count{window}", count, labels)
 
 
 def _counted(subject: Subject, objective: Objective, window: Duration) -> tuple[str, str]:
