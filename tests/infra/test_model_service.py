@@ -78,6 +78,12 @@ def test_memory_and_accelerators_are_limits_and_processors_are_not() -> None:
     assert resources["requests"] == {"cpu": "3", "memory": "8Gi", "nvidia.com/gpu": "1"}
 
 
+def test_nothing_but_the_pods_themselves_waits_for_the_pods() -> None:
+    """A Service that did would hold one of the engine's few workers, and eight of them all that two cores have."""
+    service = made(cpu_spec()).one("v1:Service").inputs
+    assert service["metadata"]["annotations"] == {"pulumi.com/skipAwait": "true"}
+
+
 def test_pods_are_nobody_in_particular_and_cannot_write_their_root() -> None:
     spec = pod(made(model_spec()))
     assert spec["securityContext"]["runAsNonRoot"] is True

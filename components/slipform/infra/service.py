@@ -23,7 +23,12 @@ def create_service(
     return core.v1.Service(
         name,
         metadata=meta.v1.ObjectMetaArgs(
-            name=server.name, namespace=platform.namespace, labels=platform.labels(server.name, spec, "server")
+            name=server.name,
+            namespace=platform.namespace,
+            labels=platform.labels(server.name, spec, "server"),
+            # Pulumi would wait for its pods on one of the few workers that are to make them: eight new models on two
+            # cores would never come up. The Deployments are waited for, and the routes come after both.
+            annotations={"pulumi.com/skipAwait": "true"},
         ),
         spec=core.v1.ServiceSpecArgs(
             type="ClusterIP",
