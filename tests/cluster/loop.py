@@ -56,6 +56,11 @@ class Loop:
         found = self.prometheus.values(f'sum(inference_queue_length{{model="{self.model.name}"}})', begin, end)
         return [value for _, value in found]
 
+    def busy(self, at: float) -> float:
+        """Instances that executed, of all replicas together, in the 20 seconds before."""
+        query = f'sum(rate(model_busy_seconds_total{{model="{self.model.name}"}}[20s]))'
+        return self.prometheus.values(query, at, at)[0][1]
+
 
 class Stage:
     """The loops, and what all of them depend on."""

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,18 @@ def phase(is_so: str) -> Callable[[Object], bool]:
     return lambda pod: pod["status"].get("phase") == is_so
 
 
+HEALTH_SERVER = """
+import grpc, os
+from concurrent.futures import ThreadPoolExecutor
+def check(request, context):
+    return bytes([8, 1 if request == b"\\n\\x05model" else 2])  # SERVING for the service "model" alone
+server = grpc.server(ThreadPoolExecutor(1))
+check = grpc.unary_unary_rpc_method_handler(check)
+server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler("grpc.health.v1.Health", {"Check": check})])
+server.add_insecure_port(os.environ["SLIPFORM_POD_ADDRESS"] + ":8001")
+server.start()
+server.wait_for_termination()
+"""
 FILE_SERVER = "exec python3 -m http.server --bind $SLIPFORM_POD_ADDRESS 8000"
 
 
@@ -186,6 +199,22 @@ def test_a_pod_is_ready_from_the_moment_that_its_probe_succeeds(
     )  # fmt: skip
     assert main(pod)["started"]
     assert pod["status"]["podIP"].startswith("127.")
+
+
+@pytest.mark.parametrize(("service", "ready"), [("model", True), ("other", False)])
+def test_a_grpc_probe_believes_what_the_health_service_says(run: Run, service: str, ready: bool) -> None:
+    probe = {"grpc": {"port": 8001, "service": service}, "periodSeconds": 1, "timeoutSeconds": 5}
+
+    def asked(pod: Object) -> bool:
+        return nodes.is_ready(pod) if ready else main(pod).get("restartCount", 0) > 0
+
+    run(
+        "health",
+        "",
+        asked,
+        command=[sys.executable, "-c", HEALTH_SERVER],
+        startupProbe={**probe, "failureThreshold": 5},
+    )
 
 
 def test_a_container_that_fails_its_liveness_probe_is_ended_and_started_again(
