@@ -30,7 +30,7 @@ def bytes_of(folder: Path) -> dict[str, bytes]:
 
 def test_each_model_is_a_file_and_the_rest_is_shared(models_dev: plan.Graph, tmp_path: Path) -> None:
     rendered = plan.render(models_dev, tmp_path / "out")
-    assert rendered.written.files == ("fraud.yaml", "resnet50.yaml", "shared.yaml")
+    assert rendered.written.files == ("0-namespaces.yaml", "fraud.yaml", "resnet50.yaml")
     kinds = [document["kind"] for document in documents(tmp_path / "out" / "fraud.yaml")]
     assert kinds == ["ConfigMap", "Service", "Deployment", "VirtualService"]
 
@@ -38,8 +38,18 @@ def test_each_model_is_a_file_and_the_rest_is_shared(models_dev: plan.Graph, tmp
 def test_each_resource_is_a_file_on_request(models_dev: plan.Graph, tmp_path: Path) -> None:
     rendered = plan.render(models_dev, tmp_path / "out", per="resource")
     assert "fraud/deployment-fraud.yaml" in rendered.written.files
-    assert "shared/namespace-serving.yaml" in rendered.written.files
+    assert "0-namespaces/serving.yaml" in rendered.written.files
     assert len(rendered.written.files) == 11
+
+
+@pytest.mark.parametrize("per", ["model", "resource"])
+def test_files_by_name_begin_with_the_namespaces_as_kubectl_applies_a_folder(
+    models_dev: plan.Graph, tmp_path: Path, per: Literal[model, resource]
+) -> None:
+    plan.render(models_dev, tmp_path, per=per)
+    kinds = [found["kind"] for file in sorted(tmp_path.rglob("*.yaml")) for found in documents(file)]
+    assert kinds[0] == "Namespace"
+    assert kinds.count("Namespace") == 1
 
 
 def test_a_manifest_is_the_registered_input_and_nothing_else(models_dev: plan.Graph, tmp_path: Path) -> None:
@@ -54,7 +64,7 @@ def test_a_namespace_of_the_provider_is_written_out_for_namespaced_kinds_only(
     models_dev: plan.Graph, tmp_path: Path
 ) -> None:
     plan.render(models_dev, tmp_path / "out")
-    (shared,) = documents(tmp_path / "out" / "shared.yaml")
+    (shared,) = documents(tmp_path / "out" / "0-namespaces.yaml")
     assert shared["metadata"] == {"name": "serving"}
     namespaces = {each["metadata"]["namespace"] for each in documents(tmp_path / "out" / "fraud.yaml")}
     assert namespaces == {"serving"}

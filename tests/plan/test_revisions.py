@@ -151,6 +151,51 @@ def test_a_base_without_the_stack_is_empty_and_said(repository: Path) -> None:
     assert len(head.resources) == 1
 
 
+@pytest.mark.parametrize(
+    ("pulumi_yaml", "said"),
+    [
+        (
+            "name: shop\nruntime: nodejs\n",
+            "at other: other:infra/Pulumi.yaml: the runtime is nodejs; only Python programs",
+        ),
+        ("name: [", "at other: other:infra/Pulumi.yaml:2:1: this is not YAML"),
+    ],
+)
+def test_a_base_with_a_project_of_another_kind_is_named_as_that_revisions(
+    repository: Path, scratch: Path, pulumi_yaml: str, said: str
+) -> None:
+    project = repository / "infra" / "Pulumi.yaml"
+    kept = project.read_text()
+    project.write_text(pulumi_yaml)
+    git(repository, "commit", "-qam", "other")
+    git(repository, "tag", "other")
+    project.write_text(kept)
+    with pytest.raises(plan.ProjectError) as raised:
+        revisions.graphs(repository / "infra", "other", None, "dev")
+    assert str(raised.value).startswith(said)
+    assert str(scratch) not in str(raised.value)
+
+
+def test_in_a_hook_of_git_the_repository_is_still_the_projects_own(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index = (repository / ".git" / "index").read_bytes()
+    monkeypatch.chdir(repository)
+    for name, value in (("GIT_DIR", ".git"), ("GIT_INDEX_FILE", ".git/index"), ("GIT_PREFIX", "infra/")):
+        monkeypatch.setenv(name, value)
+    assert values(revisions.graphs(repository / "infra", "first", None, "dev")) == ["first", "edited"]
+    assert (repository / ".git" / "index").read_bytes() == index
+
+
+def test_a_repository_that_git_does_not_trust_is_named_with_the_remedy(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    with pytest.raises(revisions.RevisionError, match=r"git config --global --add safe\.directory"):
+        revisions.graphs(repository / "infra", "first", None, "dev")
+
+
 def test_a_program_that_raises_at_a_revision_is_shown_as_that_revisions(repository: Path, scratch: Path) -> None:
     (repository / "infra" / "parts.py").write_text("raise ValueError('broken then')\n")
     git(repository, "commit", "-qam", "broken")

@@ -235,6 +235,14 @@ def test_only_the_changed_servers_are_made(repository: Path) -> None:
     assert plan.diff_to_json(plan.diff(*short)) == plan.diff_to_json(plan.diff(*whole))
 
 
+def test_looking_for_what_differs_leaves_the_index_as_it_is(repository: Path) -> None:
+    index = (repository / ".git" / "index").read_bytes()
+    for file in repository.rglob("*.yaml"):
+        os.utime(file, (0, 0))  # git would note that they are the same all the same
+    assert servers(repository) == {"local"}
+    assert (repository / ".git" / "index").read_bytes() == index
+
+
 # -- the property: whatever the specs and the edits, both ways say the same -----------------------------------
 
 FILES = ("a", "b", "c", "d", "e")

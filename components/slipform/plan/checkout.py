@@ -19,6 +19,8 @@ from pathlib import Path
 from .errors import PlanError
 
 _PREFIX = "slipform-diff-"
+# Git tells them to the hooks that it starts, and they would tell the git that we start where it is.
+_OF_HOOKS = frozenset({"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"})
 
 
 class RevisionError(PlanError):
@@ -26,10 +28,15 @@ class RevisionError(PlanError):
 
 
 def top_of(folder: Path) -> Path:
-    answer = git(folder, "rev-parse", "--show-toplevel")
-    if answer is None:
+    done = _run(folder, "rev-parse", "--show-toplevel")
+    if "dubious ownership" in done.stderr:
+        raise RevisionError(
+            f"git does not trust {folder}, which belongs to somebody else, as in a container of a CI: "
+            f"`git config --global --add safe.directory {folder}`"
+        )
+    if done.returncode != 0:
         raise RevisionError(f"{folder} is in no git repository, so there are no revisions to compare")
-    return Path(answer).resolve()
+    return Path(done.stdout.strip()).resolve()
 
 
 def resolve(top: Path, revision: str) -> str:
@@ -48,18 +55,23 @@ def resolve(top: Path, revision: str) -> str:
 
 def git(folder: Path, *arguments: str, **environment: str) -> str | None:
     """The answer, None where git says no."""
+    done = _run(folder, *arguments, **environment)
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def _run(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    inherited = {key: value for key, value in os.environ.items() if key not in _OF_HOOKS}
     try:
-        done = subprocess.run(
+        return subprocess.run(
             ["git", "-C", str(folder), *arguments],
             capture_output=True,
             text=True,
             errors="surrogateescape",
-            env={**os.environ, **environment},
+            env={**inherited, "LC_ALL": "C", **environment},
             check=False,
         )
     except FileNotFoundError as error:
         raise RevisionError("git is not installed, or not on PATH") from error
-    return done.stdout.strip() if done.returncode == 0 else None
 
 
 def differing(top: Path, base: str, head: str) -> frozenset[Path] | None:
@@ -67,11 +79,14 @@ def differing(top: Path, base: str, head: str) -> frozenset[Path] | None:
 
     With those that git would track but does not yet. None where git does not answer.
     """
-    unseen = {"GIT_OPTIONAL_LOCKS": "0"}  # or it would write what it learned of the files' times into the user's index
     options = ("--name-only", "-z", "--no-renames", "--no-ext-diff", "--ignore-submodules=none")
-    answers = [git(top, "diff", *options, *filter(None, (base, head)), "--", **unseen)]
-    if not head:
-        answers.append(git(top, "ls-files", "--others", "--exclude-standard", "-z", **unseen))
+    with tempfile.TemporaryDirectory(prefix=f"{_PREFIX}{os.getpid()}-") as scratch:
+        # Git writes what it learns of the files' times into the index: into a copy, then.
+        index = top / (git(top, "rev-parse", "--git-path", "index") or "")
+        own = {"GIT_INDEX_FILE": shutil.copy(index, scratch)} if index.is_file() else {}
+        answers = [git(top, "diff", *options, *filter(None, (base, head)), "--", **own)]
+        if not head:
+            answers.append(git(top, "ls-files", "--others", "--exclude-standard", "-z", **own))
     if None in answers:
         return None
     return frozenset(Path(name) for answer in answers for name in (answer or "").split("\0") if name)

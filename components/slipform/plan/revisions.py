@@ -11,7 +11,7 @@ from pathlib import Path
 
 from . import short_way
 from .checkout import RevisionError, laid_out, resolve, top_of
-from .errors import ProgramError
+from .errors import ProgramError, ProjectError
 from .graph import Graph, Message
 from .project import Project, find, read
 from .record import Running, start
@@ -62,7 +62,10 @@ def graphs(
             servers = short_way.servers(top, (commits[0], commits[1]), (roots[0], roots[1]), here, stack)
         runs: list[Running | str] = []
         for side, python in zip(sides, (base_python, head_python), strict=True):
-            run = _start(side, here, top, stack, key, python, servers)
+            try:
+                run = _start(side, here, top, stack, key, python, servers)
+            except ProjectError as error:
+                raise _at(side, error) from error
             runs.append(stack_of_runs.enter_context(run) if isinstance(run, Running) else run)
         found = [_finish(run, side, here, top, stack) for run, side in zip(runs, sides, strict=True)]
         if base_python is None and head_python is None:
@@ -96,11 +99,21 @@ def _finish(run: Running | str, side: Side, here: Project, top: Path, stack: str
         messages = (replace(each, text=each.text.replace(f"{side.root}{os.sep}", "")) for each in graph.messages)
         return replace(graph, messages=tuple(messages))
     except ProgramError as error:
-        if not side.commit:
-            raise
-        traceback = error.traceback.replace(f"{side.root}{os.sep}", f"{side.name}:")
-        message = error.args[0].replace(f"{side.root}{os.sep}", f"{side.name}:").replace(str(side.root), side.name)
-        raise ProgramError(f"at {side.name}: {message}", traceback=traceback, output=error.output) from error
+        raise _at(side, error) from error
+
+
+def _at(side: Side, error: ProjectError | ProgramError) -> ProjectError | ProgramError:
+    """The error as the revision's: nobody knows the folder in which its files lay."""
+    if not side.commit:
+        return error
+
+    def named(text: str) -> str:
+        return text.replace(f"{side.root}{os.sep}", f"{side.name}:").replace(str(side.root), side.name)
+
+    message = f"at {side.name}: {named(error.args[0])}"
+    if isinstance(error, ProgramError):
+        return ProgramError(message, traceback=named(error.traceback), output=error.output)
+    return ProjectError(message)
 
 
 def _with_remarks(graph: Graph, remarks: Sequence[str]) -> Graph:

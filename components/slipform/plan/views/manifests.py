@@ -17,6 +17,8 @@ from .folder import Written, write
 
 Per = Literal["model", "resource"]
 SHARED = "shared"
+NAMESPACES = "0-namespaces"
+"""`kubectl apply -f DIR` takes files by name, and refuses what is in a namespace that is not there yet."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class Rendered:
 def render(graph: Graph, directory: Path, per: Per = "model") -> Rendered:
     """Writes one file per model (`<model>.yaml`, and `shared.yaml` for what belongs to none) or one per resource.
 
-    Within a file, what others need comes first. The same graph gives the same bytes. Files that an earlier render wrote
+    Namespaces have a file that comes before all others by its name. Within a file, what others need comes first. The same graph gives the same bytes. Files that an earlier render wrote
     and this one does not are removed; files that somebody else wrote are never touched. Raises RenderError.
     """
     left_out = tuple((resource, reason) for resource in graph.resources if (reason := _why_not(resource)))
@@ -72,7 +74,8 @@ def _per_model(graph: Graph, objects: Iterable[Resource]) -> dict[str, str]:
     stems = _stems(graph)
     files: dict[str, list[Resource]] = {}
     for resource in objects:
-        files.setdefault(stems[graph.top(resource).urn], []).append(resource)
+        stem = NAMESPACES if _is_namespace(resource) else stems[graph.top(resource).urn]
+        files.setdefault(stem, []).append(resource)
     return {
         f"{stem}.yaml": "---\n".join(_document(graph, resource) for resource in apply_order(resources))
         for stem, resources in sorted(files.items())
@@ -86,11 +89,17 @@ def _per_resource(graph: Graph, objects: Iterable[Resource]) -> dict[str, str]:
         folder = stems[graph.top(resource).urn]
         kind = str(resource.inputs["kind"]).lower()
         wished = f"{folder}/{_file_name(f'{kind}-{name(resource)}')}"
+        if _is_namespace(resource):
+            wished = f"{NAMESPACES}/{_file_name(name(resource))}"
         within = namespace(graph, resource)
         choices = (wished, f"{wished}-{within}", *(f"{wished}-{number}" for number in range(2, len(texts) + 3)))
         path = next(f"{choice}.yaml" for choice in choices if f"{choice}.yaml" not in texts)
         texts[path] = _document(graph, resource)
     return dict(sorted(texts.items()))
+
+
+def _is_namespace(resource: Resource) -> bool:
+    return resource.inputs["kind"] == "Namespace"
 
 
 def _stems(graph: Graph) -> dict[str, str]:
