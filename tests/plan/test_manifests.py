@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from slipform import plan
 from slipform.plan.kubernetes import apply_order, manifest
 from slipform.plan.views.folder import LEDGER
-from slipform.plan.views.manifests import _Dumper, _ordered
+from slipform.plan.views.manifests import Per, _Dumper, _ordered
 
 from .conftest import PROJECTS, Plan
 
@@ -44,7 +44,7 @@ def test_each_resource_is_a_file_on_request(models_dev: plan.Graph, tmp_path: Pa
 
 @pytest.mark.parametrize("per", ["model", "resource"])
 def test_files_by_name_begin_with_the_namespaces_as_kubectl_applies_a_folder(
-    models_dev: plan.Graph, tmp_path: Path, per: Literal[model, resource]
+    models_dev: plan.Graph, tmp_path: Path, per: Per
 ) -> None:
     plan.render(models_dev, tmp_path, per=per)
     kinds = [found["kind"] for file in sorted(tmp_path.rglob("*.yaml")) for found in documents(file)]
@@ -146,7 +146,7 @@ def test_the_manifests_are_what_kubectl_reads(models_dev: plan.Graph, tmp_path: 
     if shutil.which("kubectl") is None:
         pytest.skip("kubectl is not here")
     plan.render(models_dev, tmp_path / "out")
-    (tmp_path / "out" / "kustomization.yaml").write_text("resources: [shared.yaml, resnet50.yaml]\n")
+    (tmp_path / "out" / "kustomization.yaml").write_text("resources: [0-namespaces.yaml, resnet50.yaml]\n")
     text = (tmp_path / "out" / "resnet50.yaml").read_text().replace("generateName: ", "name: ")
     (tmp_path / "out" / "resnet50.yaml").write_text(text)
     built = subprocess.run(["kubectl", "kustomize", str(tmp_path / "out")], capture_output=True, text=True)

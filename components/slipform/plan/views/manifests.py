@@ -37,8 +37,9 @@ class Rendered:
 def render(graph: Graph, directory: Path, per: Per = "model") -> Rendered:
     """Writes one file per model (`<model>.yaml`, and `shared.yaml` for what belongs to none) or one per resource.
 
-    Namespaces have a file that comes before all others by its name. Within a file, what others need comes first. The same graph gives the same bytes. Files that an earlier render wrote
-    and this one does not are removed; files that somebody else wrote are never touched. Raises RenderError.
+    Namespaces have a file that comes before all others by its name. Within a file, what others need comes first. The
+    same graph gives the same bytes. Files that an earlier render wrote and this one does not are removed; files that
+    somebody else wrote are never touched. Raises RenderError.
     """
     left_out = tuple((resource, reason) for resource in graph.resources if (reason := _why_not(resource)))
     objects = [resource for resource in graph.resources if is_object(resource) and not _why_not(resource)]
@@ -99,7 +100,7 @@ def _per_resource(graph: Graph, objects: Iterable[Resource]) -> dict[str, str]:
 
 
 def _is_namespace(resource: Resource) -> bool:
-    return resource.inputs["kind"] == "Namespace"
+    return bool(resource.inputs["kind"] == "Namespace")
 
 
 def _stems(graph: Graph) -> dict[str, str]:
