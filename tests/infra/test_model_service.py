@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
+from slipform.engines import registry
+from slipform.engines.base import Container, Port, Probe, Server
+from slipform.engines.fastapi import FastAPI
 from slipform.infra.model_service import ModelService, ModelServiceArgs
 from slipform.project import group
 from slipform.spec.modelspec import ModelSpec
@@ -54,6 +58,31 @@ def test_a_model_without_rollout_has_one_deployment_that_declares_no_replicas() 
     assert deployment.name == "resnet50"
     assert "replicas" not in deployment.inputs["spec"]
     assert deployment.inputs["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
+
+
+class HealthByGrpc(FastAPI):
+    """An engine that answers gRPC's own health service."""
+
+    ports: ClassVar[tuple[Port, ...]] = (Port("grpc", 9001), Port("metrics", 9002))
+
+    def workload(self, server: Server) -> Container:
+        health = Probe(grpc=True, period_seconds=7)
+        return replace(super().workload(server), ports=self.ports, startup=health, readiness=health, liveness=health)
+
+
+def test_a_probe_by_grpc_asks_the_port_by_its_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "engine", lambda name: HealthByGrpc())
+    (container,) = pod(made(cpu_spec()))["containers"]
+    for kind in ("startupProbe", "readinessProbe", "livenessProbe"):
+        assert container[kind]["grpc"] == {"port": 9001}
+        assert container[kind]["periodSeconds"] == 7
+
+
+def test_a_probe_by_grpc_without_such_a_port_is_the_engines_mistake(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "engine", lambda name: HealthByGrpc())
+    monkeypatch.setattr(HealthByGrpc, "ports", (Port("http", 9000), Port("metrics", 9002)))
+    with pytest.raises(ValueError, match="a probe asks the port 'grpc'"):
+        made(cpu_spec())
 
 
 def test_a_new_version_is_a_rolling_update_of_the_same_deployment() -> None:

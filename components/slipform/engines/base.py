@@ -79,7 +79,7 @@ class Port:
 
 @dataclass(frozen=True)
 class Probe:
-    """A probe by HTTP GET, by gRPC's health service, by a TCP connection (no path) or by a command."""
+    """A probe by HTTP GET, by gRPC's health service (the port ``grpc``), by a TCP connection (no path) or a command."""
 
     port: Literal["http", "grpc", "metrics"] = "http"
     path: str | None = None
@@ -126,6 +126,13 @@ class Container:
 
     Names are keys of a ConfigMap, so they hold no slash.
     """
+
+    def number_of(self, port: str) -> int:
+        """The number of a port by its name. Raises ValueError where the container has no such port."""
+        for each in self.ports:
+            if each.name == port:
+                return each.number
+        raise ValueError(f"a probe asks the port {port!r}, which is not among the container's ports")
 
 
 @dataclass(frozen=True)

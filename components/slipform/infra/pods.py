@@ -125,9 +125,9 @@ def _server(server: Server, container: Container) -> core.v1.ContainerArgs:
         env=[core.v1.EnvVarArgs(name=name, value=value) for name, value in sorted(container.env.items())] or None,
         ports=[core.v1.ContainerPortArgs(name=port.name, container_port=port.number) for port in container.ports],
         resources=_resources(resources),
-        startup_probe=_probe(container.startup),
-        readiness_probe=_probe(container.readiness),
-        liveness_probe=_probe(container.liveness),
+        startup_probe=_probe(container.startup, container),
+        readiness_probe=_probe(container.readiness, container),
+        liveness_probe=_probe(container.liveness, container),
         lifecycle=_lifecycle(container),
         security_context=_locked_down(),
         volume_mounts=[
@@ -158,12 +158,13 @@ def _lifecycle(container: Container) -> core.v1.LifecycleArgs:
     return core.v1.LifecycleArgs(pre_stop=handler)
 
 
-def _probe(probe: Probe) -> core.v1.ProbeArgs:
+def _probe(probe: Probe, container: Container) -> core.v1.ProbeArgs:
     action: dict[str, object] = {}
     if probe.command:
         action["exec_"] = core.v1.ExecActionArgs(command=list(probe.command))
     elif probe.grpc:
-        raise ValueError("a gRPC probe names its port by number, which the container's port gives")
+        # Kubernetes takes a port's name for the other probes, and only its number for this one.
+        action["grpc"] = core.v1.GRPCActionArgs(port=container.number_of("grpc"))
     elif probe.path:
         action["http_get"] = core.v1.HTTPGetActionArgs(path=probe.path, port=probe.port)
     else:
