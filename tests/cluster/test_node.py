@@ -81,7 +81,7 @@ server.add_insecure_port(os.environ["SLIPFORM_POD_ADDRESS"] + ":8001")
 server.start()
 server.wait_for_termination()
 """
-FILE_SERVER = "exec python3 -m http.server --bind $SLIPFORM_POD_ADDRESS 8000"
+FILE_SERVER = f"exec {sys.executable} -m http.server --bind $SLIPFORM_POD_ADDRESS 8000"
 
 
 def test_the_nodes_lease_is_its_heartbeat(plane: Plane, node: Path) -> None:
@@ -161,10 +161,11 @@ def test_files_and_variables_are_those_that_the_pod_names(plane: Plane, namespac
 
 
 def test_a_pod_waits_for_a_config_map_that_is_not_there_yet(plane: Plane, namespace: str, run: Run) -> None:
-    volume = {"name": "late", "configMap": {"name": "late"}}
+    volumes = [{"name": "work", "emptyDir": {}}, {"name": "late", "configMap": {"name": "late"}}]
     pod = run(
         "waiting", "cat /late/x", lambda pod: "waiting" in main(pod).get("state", {}) and "late" in str(main(pod)),
-        {"restartPolicy": "Never", "volumes": [volume]}, volumeMounts=[{"name": "late", "mountPath": "/late"}],
+        {"restartPolicy": "Never", "volumes": volumes},
+        volumeMounts=[{"name": "work", "mountPath": "/work"}, {"name": "late", "mountPath": "/late"}],
     )  # fmt: skip
     assert main(pod)["state"]["waiting"] == {
         "reason": "CreateContainerConfigError", "message": 'configmap "late" not found',
@@ -178,6 +179,13 @@ def test_a_pod_waits_for_a_config_map_that_is_not_there_yet(plane: Plane, namesp
         }
     )
     until(plane, namespace, "waiting", phase("Succeeded"))
+
+
+def test_a_pod_that_waits_for_a_secret_can_be_deleted(plane: Plane, namespace: str, run: Run) -> None:
+    missing = [{"secretRef": {"name": "never"}}]
+    run("waiting", "true", lambda pod: 'secret "never" not found' in str(main(pod)), envFrom=missing)
+    plane.api.delete("v1", "Pod", "waiting", namespace)
+    plane.api.until("v1", "Pod", lambda pods: "waiting" not in pods, namespace=namespace)
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ def _get(action: Object, container: Object, address: str) -> None:
     made: type[http.client.HTTPConnection] = http.client.HTTPConnection
     if action.get("scheme") == "HTTPS":
         made = http.client.HTTPSConnection
-    connection = made(host, _port(action, container), timeout=60)
+    connection = made(host, _port(action, container), timeout=10)
     headers = {"User-Agent": "kube-probe/1.35", "Connection": "close"}
     headers |= {header["name"]: header["value"] for header in action.get("httpHeaders", [])}
     try:

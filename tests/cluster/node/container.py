@@ -10,9 +10,12 @@ from datetime import UTC, datetime
 from tests.cluster.api import Object
 from tests.cluster.node import actions, process
 from tests.cluster.node.probes import Health
+from tests.cluster.node.volumes import NotYetThere
 
 FIRST_BACKOFF, LONGEST_BACKOFF = 10.0, 300.0
 """Seconds that a kubelet waits before the second restart (the first is at once), doubled until the longest."""
+RETRY = 1.0
+"""Seconds until a ConfigMap or a Secret that was not there is looked for again."""
 QUIET = 600.0
 """A container that ran for so many seconds has its restarts forgiven."""
 
@@ -36,7 +39,7 @@ class State:
 
 
 class Container:
-    """One container of a pod. `prepare` makes its surroundings, and raises where they cannot be made."""
+    """One container of a pod. `prepare` makes its surroundings; it raises NotYetThere while a source is missing."""
 
     def __init__(
         self, spec: Object, address: str, prepare: Callable[[], Awaitable[process.Surroundings]],
@@ -53,10 +56,10 @@ class Container:
 
         Returns its exit code; None where it never ran.
         """
-        surroundings = await self._prepare()
         backoff, self._grace = FIRST_BACKOFF, grace
+        surroundings = await self._surroundings()
         loop, again = asyncio.get_running_loop(), False
-        while not self._ending.is_set():
+        while surroundings and not self._ending.is_set():
             began = loop.time()
             code = await self._run_once(surroundings, again=again)
             if restart_policy == "Never" or (restart_policy == "OnFailure" and code == 0) or self._ending.is_set():
@@ -65,8 +68,7 @@ class Container:
                 backoff = FIRST_BACKOFF
             if self.state.restarts:
                 self._say(waiting("CrashLoopBackOff", f"back-off {backoff:.0f}s restarting failed container"))
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._ending.wait(), backoff)
+                await self._wait(backoff)
                 backoff = min(2 * backoff, LONGEST_BACKOFF)
             again = True
         if self.state.exit_code is None and self.state.last:
@@ -77,6 +79,16 @@ class Container:
         """Tells it to end within so many seconds; `run` returns when it has."""
         self._grace = grace
         self._ending.set()
+
+    async def _surroundings(self) -> process.Surroundings | None:
+        """What its processes need; None where the pod ends before that is there."""
+        while not self._ending.is_set():
+            try:
+                return await self._prepare()
+            except NotYetThere as error:
+                self._say(waiting("CreateContainerConfigError", str(error)))
+                await self._wait(RETRY)
+        return None
 
     async def _run_once(self, surroundings: process.Surroundings, *, again: bool) -> int:
         command = [self._rewritten(word) for word in [*self.spec["command"], *self.spec.get("args", [])]]
@@ -126,6 +138,11 @@ class Container:
                 await child.kill()
 
         await actions.perform(action, self.spec, self._address, execute)
+
+    async def _wait(self, seconds: float) -> None:
+        """Waits, unless the container is to end."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._ending.wait(), seconds)
 
     def _follow(self, health: Health) -> None:
         self.state.started, self.state.ready = health.started, health.ready

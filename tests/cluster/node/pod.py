@@ -6,14 +6,11 @@ from pathlib import Path
 
 from tests.cluster.api import Api, DynamicApiError, NotFoundError, Object
 from tests.cluster.node import volumes
-from tests.cluster.node.container import Container, waiting
+from tests.cluster.node.container import Container
 from tests.cluster.node.environment import environment
 from tests.cluster.node.paths import Paths
 from tests.cluster.node.process import Surroundings
 from tests.cluster.node.status import pod_status
-
-RETRY = 1.0
-"""Seconds until a ConfigMap or a Secret that was not there is looked for again."""
 
 
 class Pod:
@@ -82,17 +79,7 @@ class Pod:
             folder.mkdir(parents=True, exist_ok=True)
             return Surroundings(made, folder, self._folder / f"{spec['name']}.log")
 
-        async def prepared() -> Surroundings:
-            while True:
-                try:
-                    return await asyncio.to_thread(prepare)
-                except volumes.NotYetThere as error:
-                    container.state.now = waiting("CreateContainerConfigError", str(error))
-                    self._changed.set()
-                    await asyncio.sleep(RETRY)
-
-        container = Container(spec, self.address, prepared, paths.rewritten, self._changed.set)
-        return container
+        return Container(spec, self.address, lambda: asyncio.to_thread(prepare), paths.rewritten, self._changed.set)
 
     async def _report_changes(self) -> None:
         last = None

@@ -40,7 +40,8 @@ def mount(api: Api, pod: Object, container: Object, paths: Paths, shared: Path) 
         if EMPTY in volume:
             folder = shared / volume["name"]
             folder.mkdir(parents=True, exist_ok=True)
-            place.symlink_to(folder)
+            if not place.is_symlink():
+                place.symlink_to(folder)
             continue
         place.mkdir(exist_ok=True)
         for name, content in _files(api, pod, volume):
