@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 from collections.abc import Callable
@@ -194,7 +195,7 @@ UPDATED = [
     (
         resource("aws:eks/nodeGroup:NodeGroup", launchTemplate={"id": "a", "version": "1"}),
         resource("aws:eks/nodeGroup:NodeGroup", launchTemplate={"id": "a", "version": "2"}),
-        "",
+        "its nodes are replaced, one after another: each pod moves once",
     ),
     (
         kubernetes("VirtualService", "networking.istio.io/v1", spec={"hosts": ["a"]}),
@@ -367,6 +368,27 @@ def test_a_provider_plugin_of_another_version_is_no_change() -> None:
     assert not plan.diff(
         graph(options(kubernetes("Service"), version="4.30.0")), graph(options(kubernetes("Service"), version="4.34.2"))
     )
+
+
+@pytest.mark.parametrize(
+    ("changed", "follows"),
+    [({"tags": {"team": "vision"}}, True), ({"description": "another"}, False), ({}, False)],
+    ids=["a new version", "no new version", "no change"],
+)
+def test_a_node_group_follows_the_version_that_its_launch_template_will_have(
+    changed: dict[str, Any], follows: bool
+) -> None:
+    template = resource("aws:ec2/launchTemplate:LaunchTemplate", ebsOptimized="true")
+    group = dataclasses.replace(
+        resource("aws:eks/nodeGroup:NodeGroup", launchTemplate={"version": plan.KNOWN_AFTER_APPLY}),
+        options=plan.Options(property_dependencies={"launchTemplate": [template.urn]}),
+    )
+    after = dataclasses.replace(template, inputs={**template.inputs, **changed})
+    said = {each.resource.kind: each for each in plan.diff(graph(template, group), graph(after, group)).changes}
+    assert ("NodeGroup" in said) is follows
+    if follows:
+        assert said["NodeGroup"].action is plan.Action.UPDATE
+        assert said["NodeGroup"].consequence == "its nodes are replaced, one after another: each pod moves once"
 
 
 # -- renames --------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from typing import Any
 from ..graph import Graph, Resource
 from ..kubernetes import is_object, metadata
 from .fields import Field
+from .versions import FOLLOWS
 from .workloads import WORKLOADS, beside, runner_of
 
 _GONE_MEANWHILE: Mapping[str, str] = {
@@ -71,7 +72,9 @@ def of_deletion(resource: Resource, *, with_its_model: bool = False) -> str:
 
 
 def of_update(head: Graph, after: Resource, fields: tuple[Field, ...]) -> str:
-    """Pods are made anew when their template changes, and only then."""
+    """Pods are made anew when their template changes, and only then; nodes when theirs has a new version."""
+    if any(field.path == FOLLOWS for field in fields):
+        return "its nodes are replaced, one after another: each pod moves once"
     if after.kind not in WORKLOADS or not any(field.path[:2] == ("spec", "template") for field in fields):
         return ""
     runner = after if after.kind == "Rollout" else runner_of(after, beside(head, after))

@@ -14,6 +14,7 @@ from .demand import Demand
 from .fields import ABSENT, Field, compare
 from .old_names import likely_old_name
 from .replacement import UPDATES, Effect, Verdict, is_ignored, judge
+from .versions import new_versions
 
 
 class Action(StrEnum):
@@ -133,7 +134,7 @@ def diff(base: Graph, head: Graph, told: Mapping[str, Told] | None = None) -> Di
     for resource in head.resources:
         old = matched.get(resource.urn)
         before = base.by_urn[old] if old else None
-        change = _change(base, head, before, resource, replaced_providers)
+        change = _change(base, head, before, resource, matched, replaced_providers)
         if told is not None and before is not None and change is not None:
             change = _as_told(head, change, before, resource, told.get(resource.urn))
         top = head.top(resource)
@@ -252,7 +253,12 @@ class _Following:
 
 
 def _change(
-    base: Graph, head: Graph, before: Resource | None, after: Resource, replaced_providers: dict[str, str]
+    base: Graph,
+    head: Graph,
+    before: Resource | None,
+    after: Resource,
+    matched: Mapping[str, str],
+    replaced_providers: Mapping[str, str],
 ) -> Change | None:
     if after.read:
         return None
@@ -260,7 +266,10 @@ def _change(
         return Change(Action.CREATE, None, after)
     fields = tuple(
         FieldChange(field, judge(field, base, before, after))
-        for field in compare(effective_inputs(base, before), effective_inputs(head, after))
+        for field in (
+            *compare(effective_inputs(base, before), effective_inputs(head, after)),
+            *new_versions(base, head, after, matched),
+        )
         if not is_ignored(field, after) and not _is_default_namespace(field)
     )
     fields = _without_what_a_new_name_makes_moot(fields)
@@ -364,7 +373,7 @@ def _replaced_providers(base: Graph, head: Graph, matched: dict[str, str]) -> di
         old = matched.get(resource.urn)
         if not resource.is_provider or old is None:
             continue
-        change = _change(base, head, base.by_urn[old], resource, {})
+        change = _change(base, head, base.by_urn[old], resource, matched, {})
         if change is not None and change.action is Action.REPLACE:
             replaced[resource.urn] = f"its provider {resource.name} is replaced: {change.reasons[0]}"
     return replaced
