@@ -16,7 +16,7 @@ def install(api: Api) -> list[str]:
     api.list(VERSION, KIND)  # learns the kind once, before the threads ask for it
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(api.create, definitions))
-    api.until(VERSION, KIND, lambda found: all(_is_established(found.get(name, {})) for name in names))
+    api.until(VERSION, KIND, lambda found: all(_is_established(found.get(name, {})) for name in names), timeout=240)
     api.forget_kinds()
     return names
 
