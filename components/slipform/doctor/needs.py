@@ -30,7 +30,12 @@ class Need:
 
 
 def with_everything(root: Path, stack: str) -> Project:
-    """The stack as it would be in a cluster that has everything. Raises InvalidSpec with what is wrong even there."""
+    """The stack as it would be in a cluster that has everything.
+
+    Raises SlipformError where there is no such stack, InvalidSpec with what is wrong even in such a cluster.
+    """
+    if stack not in stack_files(root):
+        return load(root, stack)
     return load(root, stack, values=_having(CAPABILITIES))
 
 
