@@ -20,8 +20,9 @@ def check_shape(name: str, shape: list[int] | tuple[int, ...]) -> int:
     if shape and min(shape) < 0:
         raise InvalidRequest(f"input '{name}' has a negative dimension in shape {list(shape)}")
     count = prod(shape)  # Python's integers do not overflow
-    if count > MAX_ELEMENTS:
-        raise InvalidRequest(f"input '{name}' has {count} elements in shape {list(shape)}, more than fit")
+    # A dimension of 0 leaves the others as large as they are, and numpy multiplies them without it.
+    if (count or prod(filter(None, shape))) > MAX_ELEMENTS:
+        raise InvalidRequest(f"input '{name}' has shape {list(shape)}, whose elements are more than fit")
     return count
 
 
