@@ -126,6 +126,8 @@ class Scheduler:
     def _finished(self, instance: Instance, batch: list[Job], execution: Execution) -> None:
         self.executing -= len(batch)
         self._idle.append(instance)
+        if instance.threaded and self._queue:
+            self._dispatch()  # first: the answers can be written while it computes
         self._observe(instance, batch, execution)
         now = self._clock()
         for job in batch:
