@@ -6,6 +6,7 @@ import socket
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from slipform_runtime import memory
 from slipform_runtime.cache import ResponseCache
 from slipform_runtime.dataplane import DataPlane
 from slipform_runtime.grpc.connection import GrpcConnections
@@ -59,6 +60,7 @@ class Server:
 
     async def run(self) -> int:
         """Serve until `stop`, then drain; the number of requests that were still executing at the end."""
+        memory.keep_little()
         log.level = Level[self._settings.log_level.upper()]
         self._loop = asyncio.get_running_loop()
         self._assemble()
@@ -139,6 +141,7 @@ class Server:
         # What is loaded stays: the collector need not look at it again.
         gc.collect()
         gc.freeze()
+        memory.give_back()
         if self.data_plane.ready:
             log.info("server_ready", models=sorted(self.repository.models), **self.ports)
         else:
