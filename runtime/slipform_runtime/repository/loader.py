@@ -1,5 +1,6 @@
 """Loads one version: config, backend, instances, warm-up. It blocks, and runs in a thread."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter, sleep
@@ -17,6 +18,7 @@ from slipform_runtime.repository.warmup import runs_inline, warm_up
 _TRIES = 3
 _FIRST_WAIT_SECONDS = 0.5
 _LONGEST_WAIT_SECONDS = 10.0
+_WORTH_OF_THREADS = 1.5  # so many times as quick they must make a small model
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,32 @@ def _load(folder: Path, version: int, given: Any) -> LoadedModel:
     config.default_model_filename = path.name
     instances += [backend.load(path, device, config) for device in devices[1:]]
     seconds = max(warm_up(instance, config, folder) for instance in instances)
-    return LoadedModel(config, instances, runs_inline(config, seconds), perf_counter() - began)
+    inline = runs_inline(config, seconds)
+    if inline and devices[0].kind == "cpu" and devices[0].threads > 1:
+        instances = _with_one_thread(
+            instances, seconds, lambda device: backend.load(path, device, config), config, folder
+        )
+    return LoadedModel(config, instances, inline, perf_counter() - began)
+
+
+def _with_one_thread(
+    instances: list[BackendInstance],
+    seconds: float,
+    load: Callable[[Device], BackendInstance],
+    config: Any,
+    folder: Path,
+) -> list[BackendInstance]:
+    """The same instances on one thread each, where more are hardly quicker.
+
+    A small model's runs are too short to share out: its threads mostly wait for each other to wake up, and take the
+    processor from the clients and the other models meanwhile.
+    """
+    lean = [load(Device(threads=1)) for _ in instances]
+    lean_seconds = max(warm_up(instance, config, folder) for instance in lean)
+    kept = lean_seconds <= _WORTH_OF_THREADS * seconds and runs_inline(config, lean_seconds)
+    for instance in instances if kept else lean:
+        instance.close()
+    return lean if kept else instances
 
 
 def _devices(config: Any) -> list[Device]:
