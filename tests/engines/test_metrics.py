@@ -13,7 +13,7 @@ from slipform.engines.metrics import Histogram, Measure, Metrics, NoHistogram
 from slipform.engines.registry import engine
 from slipform.spec.units import Duration
 from slipform_runtime.errors import Outcome
-from slipform_runtime.metrics.catalogue import METRICS
+from slipform_runtime.metrics.catalogue import METRICS, MODEL_METRICS
 from slipform_runtime.metrics.statistics import DEFAULT_LATENCY_BUCKETS_MS
 
 from ..builders import stack_config
@@ -147,7 +147,7 @@ def test_the_outcomes_of_requests_are_the_runtimes_own() -> None:
 
 
 def test_the_runtime_has_every_metric_that_is_asked_of_it() -> None:
-    exposed = {metric.name for metric in METRICS}
+    exposed = {metric.name for metric in METRICS} | MODEL_METRICS.keys()
 
     assert {measure.series for _, measure in measures(FASTAPI)} <= exposed
     assert isinstance(FASTAPI.latency, Histogram)

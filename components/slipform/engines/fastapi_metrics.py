@@ -32,12 +32,18 @@ def metrics() -> Metrics:
                     f"{_rate('cache_hits_total')} / ({_rate('cache_hits_total')} + {_rate('cache_misses_total')})",
                 ),
             ),
+            ("load_failures", _lately("model_load_failures_total")),
+            ("rollbacks", _lately("model_rollbacks_total")),
         ),
     )
 
 
 def _requests(status: str) -> str:
     return _rate("inference_requests_total", status)
+
+
+def _lately(metric: str) -> Measure:
+    return Measure(metric, f"sum by (@by) (increase({metric}{{@matchers}}[@window]))")
 
 
 def _rate(metric: str, matchers: str = "") -> str:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from slipform_runtime.metrics.statistics import Duration, Histogram
+from slipform_runtime.repository.repository import Model
 from slipform_runtime.repository.served import ServedVersion
 
 Sample = tuple[str, dict[str, str], float]  # suffix of the name, further labels, value
@@ -204,3 +205,12 @@ METRICS = [
         _one(lambda served: served.queued),
     ),
 ]
+
+# Of a model as a whole: what may happen though no version of it serves.
+MODEL_METRICS: dict[str, tuple[str, Callable[[Model], int]]] = {
+    "model_load_failures_total": ("Versions that could not be loaded.", lambda model: model.load_failures),
+    "model_rollbacks_total": (
+        "Versions whose failures brought the last good one back.",
+        lambda model: model.rollbacks,
+    ),
+}

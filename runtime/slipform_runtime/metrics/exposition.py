@@ -6,7 +6,7 @@ Models are taken from the repository, so no name that a client invents becomes a
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from slipform_runtime.metrics.catalogue import METRICS
+from slipform_runtime.metrics.catalogue import METRICS, MODEL_METRICS
 from slipform_runtime.metrics.gpu import used_megabytes
 from slipform_runtime.repository.served import ServedVersion
 
@@ -30,6 +30,10 @@ def expose(plane: "DataPlane") -> str:
                 f"{metric.name}{suffix}{_labels({**own, **labels})} {_number(value)}"
                 for suffix, labels, value in metric.read(served, now)
             ]
+    for name, (meaning, count) in MODEL_METRICS.items():
+        lines += [f"# HELP {name} {meaning}", f"# TYPE {name} counter"]
+        for model in sorted(plane.repository.models):
+            lines.append(f"{name}{_labels({'model': model})} {count(plane.repository.models[model])}")
     lines += _server_lines(plane, versions, now)
     return "\n".join(lines) + "\n"
 

@@ -38,6 +38,8 @@ class Model:
     on_disk: layout.Fingerprint = field(default_factory=dict)
     taken_out: dict[int, str] = field(default_factory=dict)
     statistics: dict[int, VersionStatistics] = field(default_factory=dict)
+    load_failures: int = 0
+    rollbacks: int = 0
 
     def serve(self, versions: dict[int, ServedVersion]) -> list[ServedVersion]:
         """Serve these from now on; those that are replaced."""
@@ -258,6 +260,7 @@ class ModelRepository:
         model.taken_out[number] = reason
         await self.load(model.name)
         if model.latest is not None and model.versions.get(number) is not broken:
+            model.rollbacks += 1
             log.error(
                 "version_rolled_back",
                 model=model.name,
@@ -276,6 +279,7 @@ class ModelRepository:
 
     def _failed(self, model: Model, version: str, error: Exception) -> None:
         model.failures[version] = str(error)
+        model.load_failures += 1
         log.error("model_load_failed", model=model.name, model_version=version, error=str(error))
 
     async def _in_loader(self, function: Any, *arguments: Any) -> Any:

@@ -104,6 +104,8 @@ def test_a_broken_version_leaves_the_old_one_serving(repository: Path, serve: Se
     index = server.post("/v2/repository/index", {}).json
     assert {row["version"]: row["state"] for row in index} == {"1": "READY", "2": "UNAVAILABLE"}
     assert next(row["reason"] for row in index if row["version"] == "2")
+    assert server.metric("model_load_failures_total", model="m") == 1
+    assert server.metric("model_rollbacks_total", model="m") == 0
 
 
 def test_a_declared_warm_up_that_fails_keeps_the_version_out(repository: Path, serve: Serve) -> None:
@@ -156,6 +158,7 @@ def test_a_version_that_fails_too_often_is_rolled_back(repository: Path, serve: 
     assert look_up(50) == 200
     reasons = {row["version"]: row["reason"] for row in server.post("/v2/repository/index", {}).json}
     assert "3 failed executions" in reasons["2"]
+    assert server.metric("model_rollbacks_total", model="m") == 1
     follow(server)  # nothing on disk has changed: it stays out
     assert server.get("/v2/models/m").json["versions"] == ["1"]
     shutil.rmtree(repository / "m" / "2")

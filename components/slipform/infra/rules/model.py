@@ -22,7 +22,7 @@ def model_alerts(subject: Subject, stack: StackConfig) -> tuple[Checked, ...]:
         made.append(_load_failed(subject))
     if "rollbacks" in extra:
         made.append(_rolled_back(subject))
-    elif subject.spec.progressive and not stack.lacks("argo-rollouts"):
+    if subject.spec.progressive and not stack.lacks("argo-rollouts"):
         made.append(_rollout_aborted(subject))
     if subject.spec.serving.cache and "cache_hit_ratio" in extra:
         made.append(_cold_cache(subject))
