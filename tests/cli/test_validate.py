@@ -109,3 +109,10 @@ def test_a_typo_in_the_stacks_config_is_found_with_its_place(slipform: Run, proj
     assert done.returncode == 2
     assert "stacks/Pulumi.dev.yaml:10:3: error: protectd: unknown field" in done.stdout
     assert "did you mean 'protected'?" in done.stdout
+
+
+def test_a_name_in_place_of_a_file_is_told_the_file(slipform: Run) -> None:
+    for command in ("validate", "serve"):
+        done = slipform(command, "iris")
+        assert done.returncode == 2
+        assert done.stderr == "slipform: iris: there is no such file; did you mean model_specs/iris.yaml?\n"

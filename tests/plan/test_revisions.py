@@ -133,6 +133,13 @@ def test_outside_a_repository_there_is_nothing_to_compare(write_project: Callabl
         revisions.graphs(write_project(""), "main", None, "dev")
 
 
+def test_a_repository_without_a_commit_is_told_to_make_one(write_project: Callable[..., Path]) -> None:
+    folder = write_project("")
+    git(folder, "init", "-q")
+    with pytest.raises(revisions.RevisionError, match=r"has no commit yet.*`git commit` what is there"):
+        revisions.graphs(folder, "main", None, "dev")
+
+
 def test_a_base_without_the_project_is_empty_and_said(repository: Path) -> None:
     git(repository, "checkout", "-q", "--orphan", "empty")
     git(repository, "rm", "-rqf", "--cached", ".")

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from .where import project_root
+from .where import project_root, spec_files
 
 
 def serve(
@@ -47,7 +47,7 @@ def serve(
         root = project_root(specs)
     except SlipformError:
         root = Path.cwd()
-    chosen = read_specs(root, [file.absolute() for file in specs], stack)
+    chosen = read_specs(root, spec_files(root, specs), stack)
     with tempfile.TemporaryDirectory(prefix="slipform-serve-") as scratch:
         repository, config = prepare(chosen, root, Path(scratch), model)
         arguments = [

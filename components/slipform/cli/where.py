@@ -62,6 +62,16 @@ def chosen_stack(root: Path, given: str | None) -> str:
     return name
 
 
+def _near(root: Path, path: Path) -> Path | None:
+    """The spec that a path which leads nowhere may mean: often its name alone is given."""
+    from ..project import shown
+    from ..spec.findings import nearest
+
+    specs = {file.stem: file for file in (root / "model_specs").glob("*.yaml") if not file.name.startswith(".")}
+    name = nearest(path.stem, specs)
+    return shown(specs[name]) if name else None
+
+
 def spec_files(root: Path, given: Sequence[Path] | None) -> list[Path]:
     """The files that were given, folders opened; absent, those in model_specs/. Raises where there is none."""
     files: list[Path] = []
@@ -71,5 +81,7 @@ def spec_files(root: Path, given: Sequence[Path] | None) -> list[Path]:
         )
         if not found:
             raise SlipformError(f"no *.yaml in {path}; name a spec, or a folder with specs")
+        if not path.exists() and (near := _near(root, path)):
+            raise SlipformError(f"{path}: there is no such file; did you mean {near}?")
         files += found
     return [file.absolute() for file in files]

@@ -43,6 +43,8 @@ def resolve(top: Path, revision: str) -> str:
     commit = git(top, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
     if commit is not None:
         return commit
+    if not git(top, "rev-list", "--all", "--max-count=1"):
+        raise RevisionError(f"{top} has no commit yet, so there is nothing to compare with: `git commit` what is there")
     if git(top, "rev-parse", "--is-shallow-repository") == "true":
         raise RevisionError(
             f"git does not know {revision!r}: this clone is shallow; `git fetch --unshallow origin`, "

@@ -96,7 +96,10 @@ def _parsed(file: Path) -> Any:
     except DecodeError:
         model = None
     if model is None or not model.ir_version or not model.opset_import or not model.graph.output:
-        raise Unreadable(f"{file} is no whole ONNX model: cut off, or of another format")
+        raise Unreadable(
+            f"{file} is no whole ONNX model: cut off, or of another format\n"
+            "    read are ONNX, XGBoost, LightGBM, SavedModel, torch.export and folders of MLflow"
+        )
     return model
 
 
