@@ -1,0 +1,91 @@
+"""How long ten times the load waits for more replicas: `python -m bench.scaling [--up-window 0s 60s]`.
+
+Starts a control plane, Prometheus, prometheus-adapter and KEDA as the tests of `tests/cluster` do, and one model under
+each autoscaler, whose replicas are processes on this machine. From one moment to the next the load is ten times as
+high. Prints the figures of each run and writes them, with the machine, to last.json. Makes the tools that are missing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import tempfile
+import time
+from math import ceil
+from pathlib import Path
+
+from tests.cluster import crds, tools
+from tests.cluster.loop import EXECUTION_SECONDS, Controller, Loop, stage
+from tests.cluster.plane import PROGRAMS, Plane, local_plane
+
+HERE = Path(__file__).parent
+CONTROLLERS: tuple[Controller, ...] = ("hpa", "keda")
+TOOLS = (*PROGRAMS, "prometheus", "prometheus-adapter", "keda-operator", "keda-adapter")
+CALM, TIMES = 2.0, 10
+UTILIZATION, QUEUE = 70, 10
+ENOUGH = ceil(CALM * TIMES * EXECUTION_SECONDS / (UTILIZATION / 100))
+"""Replicas that the higher load needs to be as busy as the spec has it."""
+REST = 30.0
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    windows = "scaling.behavior.scale_up.window of each run; default: none, and the spec's own default"
+    arguments.add_argument("--up-window", nargs="+", default=["0s", "60s"], metavar="WINDOW", help=windows)
+    chosen = arguments.parse_args()
+    for name in TOOLS:
+        tools.ensure(name)
+    rows = []
+    with tempfile.TemporaryDirectory() as folder, local_plane(Path(folder)) as plane:
+        crds.install(plane.api)
+        for number, window in enumerate(chosen.up_window):
+            for row in measure(plane, Path(folder) / f"run-{number}", f"run-{number}", window):
+                rows.append(row)
+                print("\n".join(f"{name:32}{value:>10}" for name, value in row.items()), end="\n\n", flush=True)
+    machine = {"python": platform.python_version(), "cores": os.cpu_count(), "machine": platform.machine()}
+    (HERE / "last.json").write_text(json.dumps({"machine": machine, "rows": rows}, indent=2) + "\n")
+
+
+def measure(plane: Plane, folder: Path, namespace: str, window: str) -> list[dict[str, object]]:
+    folder.mkdir()
+    scaling = {
+        "min_replicas": 1,
+        "max_replicas": 2 * ENOUGH,
+        "metrics": {"utilization": UTILIZATION, "queue_length": QUEUE, "requests_per_second": None},
+        "behavior": {"scale_up": {"window": window}, "scale_down": {"window": "20s", "period": "5s", "percent": 100}},
+    }
+    with stage(plane, namespace, folder, CONTROLLERS, scaling, CALM) as made:
+        begin = time.time()
+        for loop in made.loops.values():
+            loop.clients.rate = CALM * TIMES
+        for loop in made.loops.values():
+            loop.replicas.until(lambda number: number >= ENOUGH)
+        for loop in made.loops.values():
+            loop.replicas.until_rest(REST)
+        return [
+            {"controller": controller, "up_window": window, **figures(loop, begin)}
+            for controller, loop in made.loops.items()
+        ]
+
+
+def figures(loop: Loop, begin: float) -> dict[str, object]:
+    """Seconds since the load rose, and how high the queue stood."""
+    counts = [count for count in loop.replicas.counts if count.at > begin]
+    queue = loop.queue(begin, time.time())
+    long = [second for second, waiting in enumerate(queue) if waiting > QUEUE]
+    return {
+        "first_more_wished_seconds": round(next(count.at for count in counts if count.wished > 1) - begin, 1),
+        "first_more_ready_seconds": round(next(count.at for count in counts if count.ready > 1) - begin, 1),
+        "enough_ready_seconds": round(next(count.at for count in counts if count.ready >= ENOUGH) - begin, 1),
+        "queue_at_most": int(max(queue)),
+        "queue_gone_seconds": long[-1] + 1 if long else 0,
+        "most_replicas": max(count.wished for count in counts),
+        "at_rest_replicas": counts[-1].wished,
+        "lost_requests": len(loop.clients.lost),
+    }
+
+
+if __name__ == "__main__":
+    main()
