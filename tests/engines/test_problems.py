@@ -199,6 +199,28 @@ def test_a_missing_runtime_image_comes_with_the_commands_that_make_one() -> None
     assert "slipform:images: {runtime: REGISTRY/slipform-runtime@sha256:…}" in (finding.allowed or "")
 
 
+@pytest.mark.parametrize(
+    ("builds", "loads", "build", "refused"),
+    [
+        ("10.13.2", "10.9.0", {}, True),
+        ("10.13.2.6", "10.13.2.7", {}, True),
+        ("10.13.2", "10.13.2.6", {}, False),
+        ("10.13.2", "10.9.0", {"version_compatible": True}, True),
+        ("10.9.0", "10.13.2", {"version_compatible": True}, False),
+        ("10.13.2", "10.9.0", {"target": "onnx"}, False),
+        (..., "10.9.0", {}, False),
+        ("10.13.2", ..., {}, False),
+    ],
+)
+def test_an_engine_that_triton_could_not_load_is_refused(
+    builds: Any, loads: Any, build: dict[str, Any], refused: bool
+) -> None:
+    stack = stack_config(images={"runtime_gpu_tensorrt": builds, "triton_tensorrt": loads})
+    found = [each for each in problems("triton", stack, build=TENSORRT | build) if each.severity == "error"]
+    assert [each.path for each in found] == ([("build", "target")] if refused else [])
+    assert not refused or f"TensorRT {builds} builds it, and Triton has TensorRT {loads}" in found[0].message
+
+
 def test_tritons_image_is_the_one_of_the_stacks_release() -> None:
     [finding] = problems("triton", stack_config(images={"triton": ..., "triton_release": "26.03"}))
 

@@ -8,7 +8,7 @@ from typing import Literal
 from ..spec.build import BATCH
 from ..spec.findings import FieldPath, Finding
 from ..spec.modelspec import ModelSpec
-from ..spec.stack import StackConfig
+from ..spec.stack import Images, StackConfig
 from .build_manifest import build_image
 from .formats import NEEDS_TENSORS, PROCESSORS_ONLY, served_format
 from .sizes import profiles
@@ -116,6 +116,26 @@ def can_be_imported(spec: ModelSpec) -> Iterator[Finding]:
             path=("model", "inputs") if inputs else ("model",),
             allowed="inputs: [{name: features, dtype: FP32, shape: [N]}]",
             remedy="write as many features as the model was trained with for N",
+        )
+
+
+def is_loaded_by_the_tensorrt_that_builds(spec: ModelSpec, images: Images) -> Iterator[Finding]:
+    """TensorRT loads what the same version of it has built, unless the engine is made for others as well."""
+    if spec.build is None or spec.build.target != "tensorrt":
+        return
+    builds, loads = images.runtime_gpu_tensorrt, images.triton_tensorrt
+    if builds is None or loads is None:
+        return  # the build's Job finds it out, on the machine that it needs
+    # One may be said more exactly than the other: 10.13.2 is 10.13.2.6.
+    pairs = [(int(one), int(other)) for one, other in zip(builds.split("."), loads.split("."), strict=False)]
+    built, loaded = ([pair[side] for pair in pairs] for side in (0, 1))
+    if built != loaded and not (spec.build.version_compatible and built < loaded):
+        yield Finding(
+            f"Triton could not load the engine: TensorRT {builds} builds it, and Triton has TensorRT {loads}",
+            path=("build", "target"),
+            given="tensorrt",
+            remedy=f"build runtime_gpu from nvcr.io/nvidia/tritonserver:{images.triton_release}-py3, "
+            "or write build.version_compatible: true where Triton's is the later",
         )
 
 

@@ -39,6 +39,7 @@ class Triton(Engine):
         if stack is not None:
             yield from checks.has_images(spec, stack, "triton", "Triton")
             yield from checks.can_build(spec, stack)
+            yield from checks.is_loaded_by_the_tensorrt_that_builds(spec, stack.images)
             yield from _release_problems(spec, stack.images.triton_release)
 
     def workload(self, server: Server) -> Container:

@@ -31,6 +31,9 @@ def _image(value: str) -> str:
 Image = Annotated[str, AfterValidator(_image)]
 
 
+TensorRTVersion = Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+){1,3}$")]
+
+
 class Aws(Part):
     """The EKS cluster, named here so that a preview needs no account."""
 
@@ -132,6 +135,17 @@ class Images(Part):
         default="26.08",
         description="The release in Triton's image, which a digest hides; its TensorRT and metrics depend on it.",
         examples=["26.08"],
+    )
+    triton_tensorrt: TensorRTVersion | None = Field(
+        default=None,
+        description="The TensorRT in Triton's image, as its release notes say; "
+        "given with runtime_gpu_tensorrt, engines that Triton could not load are refused before they are built.",
+        examples=["10.13.2"],
+    )
+    runtime_gpu_tensorrt: TensorRTVersion | None = Field(
+        default=None,
+        description="The TensorRT in runtime_gpu, which builds: `slipform-runtime build` says it in each report.",
+        examples=["10.13.2"],
     )
     pull_secrets: Many[ResourceName] = Field(
         default=(), description="Secrets for the registry.", examples=[["registry"]]
