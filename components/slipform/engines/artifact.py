@@ -91,8 +91,8 @@ def _ingredients(spec: ModelSpec, version: int, stack: StackConfig) -> dict[str,
 def loader(spec: ModelSpec, stack: StackConfig) -> str:
     """What loads the engine: TensorRT refuses one that another version of it has built, down to the last number.
 
-    Each release of Triton has exactly one TensorRT: so the release stands for it, and the bundled runtime's image, which
-    both builds and serves, for its own.
+    Each release of Triton has exactly one TensorRT: so the release stands for it, and the bundled runtime's image,
+    which both builds and serves, for its own.
     """
     if spec.serving.engine == "triton":
         return f"triton-{stack.images.triton_release}"
