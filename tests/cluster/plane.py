@@ -53,6 +53,7 @@ def local_plane(folder: Path, *, sync_period: str = "3s") -> Iterator[Plane]:
 @contextmanager
 def kind_plane(kubeconfig: Path, folder: Path) -> Iterator[Plane]:
     """A kind cluster, whose own node takes no pods of the tests, with kwok beside it for the nodes that do."""
+    kubeconfig = kubeconfig.absolute()  # pytest-kind's is relative, and programs run elsewhere
     api = Api(kubeconfig)
     for found in api.list("v1", "Node"):
         name = found["metadata"]["name"]
