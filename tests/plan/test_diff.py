@@ -222,6 +222,14 @@ def test_what_the_api_server_refuses_is_an_obstacle_not_a_replacement() -> None:
     assert "will fail: the API server refuses" in screen(plan.diff(graph(before), graph(after)))
 
 
+@pytest.mark.parametrize("kind", ["ConfigMap", "Secret"])
+@pytest.mark.parametrize("after", [{"immutable": False}, {}])
+def test_what_was_made_immutable_cannot_be_made_mutable_again(kind: str, after: dict[str, Any]) -> None:
+    frozen, thawed = kubernetes(kind, immutable=True), kubernetes(kind, **after)
+    assert "refuses to make an immutable" in the_change(plan.diff(graph(frozen), graph(thawed))).obstacles[0]
+    assert the_change(plan.diff(graph(thawed), graph(frozen))).obstacles == ()
+
+
 def provided(inputs: dict[str, Any], *objects: plan.Resource) -> plan.Graph:
     provider = resource("pulumi:providers:kubernetes", "cluster", **inputs)
     return graph(provider, *(_with(each, provider=provider.urn) for each in objects))

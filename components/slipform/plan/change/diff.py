@@ -279,8 +279,8 @@ def _change(
         reasons = ["its name carries a hash of its content"]
     if before.options.replacement_trigger != after.options.replacement_trigger:
         reasons.append("its replacement trigger changed")
-    if after.provider in replaced_providers:
-        reasons.append(replaced_providers[after.provider])
+    if replaced := replaced_providers.get(after.provider or ""):
+        reasons.append(replaced)
     options = tuple(FieldChange(field) for field in _options(before, after))
     if not fields and not reasons and not options:
         return None

@@ -86,6 +86,7 @@ REPLACED_KUBERNETES: Mapping[tuple[str, str], tuple[Path, ...]] = {
     ("storage.k8s.io", "StorageClass"): _paths("parameters", "provisioner"),
 }
 _IDENTITY = _paths("metadata.name", "metadata.namespace")
+_FREEZABLE = frozenset({("", "ConfigMap"), ("", "Secret")})
 _SECRET_DATA = _paths("data", "stringData")
 _CONFIG_DATA = _paths("data", "binaryData")
 
@@ -164,6 +165,8 @@ def _judge_object(field: Field, base: Graph, before: Resource, after: Resource) 
         field, (*REPLACED_KUBERNETES.get((group, kind), ()), *_frozen_data((group, kind), base, before, after))
     ):
         return Verdict(Effect.REPLACE, f"the {'.'.join(pattern)} of a {kind} cannot be changed in place")
+    if (group, kind) in _FREEZABLE and field.path == ("immutable",) and field.before is True:
+        return Verdict(Effect.REFUSE, f"the API server refuses to make an immutable {kind} mutable again")
     if pattern := _touched(field, REFUSED_KUBERNETES.get((group, kind), ())):
         return Verdict(Effect.REFUSE, f"the API server refuses to change the {'.'.join(pattern)} of a {kind}")
     return UPDATES

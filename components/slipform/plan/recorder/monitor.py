@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from pathlib import Path
 from typing import Any
@@ -13,11 +12,11 @@ from google.protobuf import empty_pb2, struct_pb2
 from pulumi.runtime.mocks import MockMonitor, MockResourceArgs, Mocks
 from pulumi.runtime.proto import provider_pb2, resource_pb2
 
+from .places import PULUMI_PACKAGE
 from .transforms import Transforms
 from .values import SECRET, SIGNATURE, UNKNOWN, Decoder
 
 STACK_TYPE = "pulumi:pulumi:Stack"
-_PULUMI_PACKAGE = re.compile(r"[/\\](site|dist)-packages[/\\]pulumi(_\w+)?[/\\]")
 
 
 class DuplicateUrnError(Exception):
@@ -160,7 +159,7 @@ class RecordingMonitor(MockMonitor):
         """
         for frame in request.stackTrace.frames:
             path = url2pathname(urlsplit(frame.pc.uri).path)
-            if _PULUMI_PACKAGE.search(path):
+            if PULUMI_PACKAGE.search(path):
                 continue
             place = Path(path)
             inside = place.is_relative_to(self._root)

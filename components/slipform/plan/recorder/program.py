@@ -28,8 +28,10 @@ def run(job: Job) -> Answer:
 
     from .engine import RecordingEngine
     from .monitor import DuplicateUrnError, RecordingMonitor
+    from .places import shorten_traces
     from .values import Decoder
 
+    shorten_traces()
     engine = RecordingEngine()
     decoder = Decoder(bytes.fromhex(job["fingerprint_key"]))
     monitor = RecordingMonitor(job["project"], job["stack"], job["root"], decoder, engine.warn)
