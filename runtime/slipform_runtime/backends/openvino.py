@@ -1,5 +1,6 @@
 """OpenVINO's intermediate representation (`model.xml` with `model.bin` beside it), on the processor."""
 
+import sys
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -77,9 +78,18 @@ def _spec(port: Any, role: str) -> TensorSpec:
     return TensorSpec(name, datatype, tuple(-1 if axis.is_dynamic else axis.get_length() for axis in shape))
 
 
+def import_openvino() -> Any:
+    """The library, without its reporter, which tells its maker of each use from the import on; raises ImportError.
+
+    It has a stand-in of its own for where the reporter is not installed.
+    """
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # None: there is no such module
+    return import_module("openvino")
+
+
 def _openvino() -> Any:
     try:
-        return import_module("openvino")
+        return import_openvino()
     except ImportError as error:
         raise ModelLoadError(
             f"backend openvino needs OpenVINO ({error}); install slipform-runtime[openvino]"

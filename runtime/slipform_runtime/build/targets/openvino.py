@@ -1,10 +1,10 @@
 """OpenVINO's intermediate representation: `model.xml` with `model.bin` beside it."""
 
 import re
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from slipform_runtime.backends.openvino import import_openvino
 from slipform_runtime.build.errors import BadInput, Missing, ToolFailed
 from slipform_runtime.build.onnxfile import described, nodes, save
 from slipform_runtime.build.optimise import fold
@@ -80,7 +80,7 @@ class OpenVinoTarget:
 
 def _openvino() -> Any:
     try:
-        return import_module("openvino")
+        return import_openvino()
     except ImportError as error:
         raise Missing("target openvino needs an extra; install slipform-runtime[openvino]") from error
 
