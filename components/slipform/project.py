@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from . import project_file
 from .review import review_service, review_spec, review_stack, review_together
 from .spec.document import Document, read
 from .spec.findings import FieldPath, Finding, InvalidSpec, SlipformError, did_you_mean, errors, in_order
@@ -75,24 +76,18 @@ class _Findings:
 
 
 def find_root(start: Path) -> Path:
-    """The folder of Pulumi.yaml, found by walking up from ``start``."""
-    for folder in (start.resolve(), *start.resolve().parents):
-        if (folder / "Pulumi.yaml").is_file():
-            return folder
-    raise SlipformError(
-        f"no Pulumi.yaml in {start.resolve()} or above it; "
-        "run inside a project, name one with -C DIR, or write one with `slipform new DIR`"
-    )
+    """The folder of Pulumi.yaml, found by walking up from ``start``. Raises SlipformError where there is none."""
+    return project_file.find(start).parent
 
 
 def stack_files(root: Path) -> dict[str, Path]:
     """The config file of each stack, by the stack's name."""
-    if not (root / "Pulumi.yaml").is_file():
+    file = project_file.file_in(root)
+    if file is None:
         return {}
-    settings = read(root / "Pulumi.yaml").data
-    folder = root / str((settings or {}).get("stackConfigDir") or ".") if isinstance(settings, dict) else root
-    files = sorted(folder.glob("Pulumi.*.yaml"))
-    return {file.name.removeprefix("Pulumi.").removesuffix(".yaml"): file for file in files}
+    settings = read(file).data
+    folder = project_file.stack_config_dir(file, settings if isinstance(settings, dict) else {})
+    return project_file.stack_files(folder, file)
 
 
 def load(

@@ -158,7 +158,7 @@ def test_a_project_that_cannot_be_run_is_one_clear_error(write_project: Write, p
 
 
 def test_a_folder_outside_any_project_says_how_to_get_one(tmp_path: Path) -> None:
-    with pytest.raises(plan.ProjectError, match=r"no Pulumi\.yaml .* make one with `slipform new`"):
+    with pytest.raises(plan.ProjectError, match=r"no Pulumi\.yaml .* write one with `slipform new DIR`"):
         plan.run(tmp_path, "dev")
 
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from .. import project_file
+from ..spec.findings import SlipformError
 from . import yaml12
 from .errors import ProjectError
-
-_NAMES = ("Pulumi.yaml", "Pulumi.yml")
 
 
 @dataclass(frozen=True)
@@ -32,12 +32,11 @@ class Project:
     config: Mapping[str, Any] = field(default_factory=dict)
 
     def stack_file(self, stack: str) -> Path:
-        return self.stack_config_dir / f"Pulumi.{stack.rpartition('/')[2]}{self.file.suffix}"
+        return project_file.stack_file(self.stack_config_dir, self.file, stack)
 
     def stacks(self) -> list[str]:
         """The names of all stacks that have a config file."""
-        files = self.stack_config_dir.glob(f"Pulumi.*{self.file.suffix}")
-        return sorted(file.name.split(".", 1)[1].removesuffix(self.file.suffix) for file in files)
+        return list(project_file.stack_files(self.stack_config_dir, self.file))
 
     def python(self) -> tuple[Path, str]:
         """The interpreter for the program, and a remark where it is not the one that Pulumi.yaml names."""
@@ -55,15 +54,11 @@ class Project:
 
 def find(start: Path) -> Project:
     """The project that `start` (a folder, or Pulumi.yaml itself) lies in, found by walking up."""
-    start = start.resolve()
-    folders = (start, *start.parents) if start.is_dir() else tuple(start.parents)
-    for folder in folders:
-        for name in _NAMES:
-            if (folder / name).is_file():
-                return read(folder / name)
-    raise ProjectError(
-        f"no Pulumi.yaml in {start} nor in any folder above it; run inside a project, or make one with `slipform new`"
-    )
+    try:
+        file = project_file.find(start)
+    except SlipformError as error:
+        raise ProjectError(str(error)) from None
+    return read(file)
 
 
 def read(file: Path) -> Project:
@@ -76,9 +71,8 @@ def read(file: Path) -> Project:
     if runtime != "python":
         raise ProjectError(f"{file}: the runtime is {runtime}; only Python programs can be planned")
     config = document.get("config") or {}
-    config_dir = document.get("stackConfigDir") or ""
     if isinstance(config, str):  # the old spelling of stackConfigDir
-        config, config_dir = {}, config_dir or config
+        config = {}
     if not isinstance(config, Mapping):
         raise ProjectError(f"{file}: `config` must be a mapping")
     return Project(
@@ -86,7 +80,7 @@ def read(file: Path) -> Project:
         root=root,
         file=file,
         program=_program(file, root / str(document.get("main") or ".")),
-        stack_config_dir=(root / str(config_dir)).resolve(),
+        stack_config_dir=project_file.stack_config_dir(file, document),
         virtualenv=_virtualenv(root, options),
         config=config,
     )
