@@ -1,9 +1,10 @@
 """What a plan costs: `python -m bench.plan [--specs 1 10 100] [--runs 3]`.
 
-For each number of specs, in turn and in processes of their own: `slipform plan`; the same program under Pulumi's bare
-test monitor, which is the limit that the SDK sets; the same with Python's garbage collector off, as the plan has it;
-`slipform validate`; and `slipform diff` of a working tree in which one spec changed. The specs are copies of one of
-this repository's. Prints a table and writes it, with the machine, to last.json.
+For each number of specs, in turn and in processes of their own: `slipform plan` of all and of a single one; the same
+program under Pulumi's bare test monitor, which is the limit that the SDK sets; the same with Python's garbage collector
+off, as the plan has it; `slipform validate`; `slipform diff` of a working tree in which one spec changed, the short way
+and, planning all, the whole one; and `helm template` of a chart with as many objects, where there is a helm. The specs
+are copies of one of this repository's. Prints a table and writes it, with the machine, to last.json.
 """
 
 from __future__ import annotations
@@ -24,14 +25,16 @@ from pathlib import Path
 
 from slipform.plan import project, stack_config
 
+from . import chart
+
 HERE = Path(__file__).parent
 REPOSITORY = HERE.parents[1]
 SPEC = "text-direction"
 STACK = "prod"
-DIFF = f"""
+WHOLE = f"""
 from pathlib import Path
 from slipform import plan
-print(plan.diff_to_json(plan.diff(*plan.graphs(Path(), "HEAD", None, {STACK!r}))))
+print(plan.diff_to_json(plan.diff(*plan.graphs(Path(), "HEAD", None, {STACK!r}, whole=True))))
 """
 
 
@@ -48,17 +51,18 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--specs", type=int, nargs="+", default=[1, 10, 100])
     arguments.add_argument("--runs", type=int, default=3)
+    arguments.add_argument("--bare-up-to", type=int, default=100, help="the bare monitor for so many specs at most")
     chosen = arguments.parse_args()
     rows = []
     for specs in chosen.specs:
         with tempfile.TemporaryDirectory() as folder:
-            rows.append({"specs": specs, **measure(Path(folder) / "project", specs, chosen.runs)})
+            rows.append({"specs": specs, **measure(Path(folder) / "project", specs, chosen.runs, chosen.bare_up_to)})
         print("\n".join(f"{name:28}{value:>10,}" for name, value in rows[-1].items()), end="\n\n", flush=True)
     machine = {"python": platform.python_version(), "cores": os.cpu_count(), "machine": platform.machine()}
     (HERE / "last.json").write_text(json.dumps({"machine": machine, "rows": rows}, indent=2) + "\n")
 
 
-def measure(root: Path, specs: int, runs: int) -> dict[str, float | int]:
+def measure(root: Path, specs: int, runs: int, bare_up_to: int) -> dict[str, float | int]:
     write_project(root, specs)
     slipform = [sys.executable, "-m", "slipform.cli.main"]
     bare = [sys.executable, str(HERE / "bare.py"), str(root / "stacks"), "slipform", STACK]
@@ -66,25 +70,44 @@ def measure(root: Path, specs: int, runs: int) -> dict[str, float | int]:
                   f"runpy.run_path({bare[1]!r}, run_name='__main__')"]  # fmt: skip
     commands: dict[str, Sequence[str]] = {
         "plan": [*slipform, "plan", "-s", STACK, "--format", "json"],
+        "single": [*slipform, "plan", f"model_specs/{SPEC}-0000.yaml", "-s", STACK, "--format", "json"],
         "bare": bare,
         "bare_without_gc": without_gc,
         "validate": [*slipform, "validate", "-s", STACK],
-        "diff": [sys.executable, "-c", DIFF],
+        "diff": [*slipform, "diff", "HEAD", "-s", STACK, "--format", "json"],
+        "whole_diff": [sys.executable, "-c", WHOLE],
     }
+    found: dict[str, float | int] = {"resources": count(root)}
+    if program := chart.helm():
+        place = root.parent / "chart"
+        found["helm_objects"] = chart.write_chart(place, root, STACK, f"{SPEC}-0000", int(found["resources"]))
+        commands["helm"] = [program, "template", "models", str(place)]
+    if specs > bare_up_to:
+        commands = {name: command for name, command in commands.items() if not name.startswith("bare")}
     # In turn, so that what else happens on the machine meets all alike.
     samples: dict[str, list[Cost]] = {name: [] for name in commands}
     for _ in range(runs):
         for name, command in commands.items():
             samples[name].append(run(command, root))
-    found: dict[str, float | int] = {"resources": count(root)}
     for name, costs in samples.items():
         found[f"{name}_seconds"] = round(statistics.median(cost.seconds for cost in costs), 2)
         found[f"{name}_cpu_seconds"] = round(statistics.median(cost.cpu_seconds for cost in costs), 2)
         found[f"{name}_peak_mib"] = max(cost.peak_mib for cost in costs)
-    # Of processor time, which a busy machine leaves alone. A diff's two sides run side by side: less by the clock.
-    found["plan_to_bare"] = round(found["plan_cpu_seconds"] / found["bare_cpu_seconds"], 2)
-    found["diff_to_plan"] = round(found["diff_cpu_seconds"] / found["plan_cpu_seconds"], 2)
+    # Processor time is what a busy machine disturbs least; a diff's two sides run side by side, so the clock says less.
+    for name, part, of in RATIOS:
+        if {part, of} <= commands.keys():
+            for what in ("seconds", "cpu_seconds"):
+                found[f"{name}_{what}"] = round(found[f"{part}_{what}"] / found[f"{of}_{what}"], 2)
     return found
+
+
+RATIOS = (
+    ("diff_to_single", "diff", "single"),
+    ("whole_diff_to_plan", "whole_diff", "plan"),
+    ("plan_to_bare", "plan", "bare"),
+    ("plan_to_helm", "plan", "helm"),
+)
+"""Name, dividend, divisor. The first is to be 3 at most, the second 2.2."""
 
 
 def write_project(root: Path, specs: int) -> None:
