@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -45,22 +46,31 @@ def main() -> None:
             for peer in peers:
                 _check_answers(peer, repository, options.models)
             closed = _closed_loop(peers, options, analyzer, scratch)
-            opened = _open_loop(peers, options, analyzer, scratch) if analyzer else {}
-            for peer in peers:
-                peer.memory_mb = peer.resident_mb()
-    results = {
+            results = _results(options, raw, closed, peers)
+            options.output.write_text(json.dumps(results, indent=1) + "\n")  # an open loop may take long
+            if analyzer:
+                results["open_loop"] = _open_loop(peers, options, analyzer, scratch)
+    options.output.write_text(json.dumps(results, indent=1) + "\n")
+    print(tables(results))
+
+
+def _results(
+    options: argparse.Namespace,
+    raw: dict[str, dict[str, float]],
+    closed: dict[str, dict[str, float]],
+    peers: list[Peer],
+) -> dict[str, Any]:
+    return {
         "machine": {"cpus": os.cpu_count(), "python": platform.python_version(), "load_average": os.getloadavg()},
         "seconds": options.seconds,
         "rounds": options.rounds,
         "items_per_second": closed,
-        "open_loop": opened,
+        "open_loop": {},
         "raw_onnxruntime": raw,
         "start_seconds": {peer.name: round(peer.start_seconds, 2) for peer in peers},
         "idle_mb": {peer.name: round(peer.idle_mb) for peer in peers},
-        "memory_mb": {peer.name: round(peer.memory_mb) for peer in peers},
+        "memory_mb": {peer.name: round(peer.resident_mb()) for peer in peers},
     }
-    options.output.write_text(json.dumps(results, indent=1) + "\n")
-    print(tables(results))
 
 
 def _options() -> argparse.Namespace:

@@ -53,7 +53,6 @@ class Peer:
     process: "subprocess.Popen[bytes] | None" = None
     start_seconds: float = 0.0
     idle_mb: float = 0.0
-    memory_mb: float = 0.0
 
     def url(self, model: str, wire: str = "json") -> str:
         """Where a request for `model` goes."""
