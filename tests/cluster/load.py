@@ -19,6 +19,7 @@ import tritonclient.grpc.aio
 import tritonclient.http.aio
 from tests.cluster import nodes
 from tests.cluster.api import Api, Object
+from tests.cluster.following import following
 from tests.cluster.model import Model
 
 Protocol = Literal["http", "grpc"]
@@ -70,29 +71,29 @@ class Load:
 
     async def run(self) -> None:
         """Sends until it is stopped, then waits for the last answers."""
-        loop = asyncio.get_running_loop()
-        threading.Thread(target=self._follow, args=[loop], daemon=True).start()
-        due = loop.time()
-        while not self._stopping.is_set():
-            if self.rate and self._ready:
-                self._send()
-            due = max(due, loop.time() - 1) + 1 / (self.rate or 10)
-            await asyncio.sleep(max(0.0, due - loop.time()))
+        loop, model = asyncio.get_running_loop(), self._model
+
+        def tell(pods: Sequence[Object]) -> None:
+            loop.call_soon_threadsafe(loop.call_later, self._lag, self._take, pods)
+
+        with following(self._api, "v1", "Pod", tell, namespace=model.namespace, labels=model.labels):
+            due = loop.time()
+            while not self._stopping.is_set():
+                if self.rate and self._ready:
+                    self._send()
+                due = max(due, loop.time() - 1) + 1 / (self.rate or 10)
+                await asyncio.sleep(max(0.0, due - loop.time()))
         await asyncio.gather(*self._requests)
         for backend in [*self._gone, *self._ready.values()]:
             for client in backend.clients.values():
                 await client.close()
 
-    def _follow(self, loop: asyncio.AbstractEventLoop) -> None:
-        model = self._model
-        for pods in self._api.follow("v1", "Pod", namespace=model.namespace, labels=model.labels):
-            if self._stopping.is_set():
-                return
-            ready = [pod for pod in pods if nodes.is_ready(pod) and "deletionTimestamp" not in pod["metadata"]]
-            loop.call_soon_threadsafe(loop.call_later, self._lag, self._take, ready)
-
     def _take(self, pods: Sequence[Object]) -> None:
-        found = {pod["metadata"]["uid"]: pod for pod in pods}
+        found = {
+            pod["metadata"]["uid"]: pod
+            for pod in pods
+            if nodes.is_ready(pod) and "deletionTimestamp" not in pod["metadata"]
+        }
         for uid in self._ready.keys() - found.keys():
             self._gone.append(self._ready.pop(uid))  # its answers may still come
         for uid in found.keys() - self._ready.keys():

@@ -3,17 +3,18 @@
 import json
 import re
 import subprocess
-import threading
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import yaml
 from tests.cluster import processes, tools
 from tests.cluster.api import Api, Object
+from tests.cluster.following import following
 
 MONITOR = ("monitoring.coreos.com/v1", "ServiceMonitor")
 _START_TIMEOUT = 60.0
@@ -27,6 +28,7 @@ class Prometheus:
         self._api, self._namespace, self._folder = api, namespace, folder
         self.address = f"http://127.0.0.1:{processes.free_port()}"
         self._program: subprocess.Popen[bytes] | None = None
+        self._following = ExitStack()
 
     def start(self) -> None:
         """Starts with the ServiceMonitors that there are now; ready when it returns."""
@@ -35,7 +37,9 @@ class Prometheus:
         scrapes = [scrape_config(monitor, self._targets_file(monitor)) for monitor in monitors]
         config.write_text(yaml.safe_dump({"scrape_configs": scrapes}))
         if self._program is None:
-            threading.Thread(target=self._write_targets, args=[monitors], daemon=True).start()
+            self._following.enter_context(
+                following(self._api, "v1", "Pod", partial(self._write_targets, monitors), namespace=self._namespace)
+            )
         self._program = processes.start(
             [
                 tools.ensure("prometheus"), f"--config.file={config}", f"--storage.tsdb.path={self._folder / 'data'}",
@@ -48,6 +52,10 @@ class Prometheus:
     def stop(self) -> None:
         if self._program is not None:
             processes.stop(self._program)
+
+    def close(self) -> None:
+        self.stop()
+        self._following.close()
 
     def values(self, query: str, begin: float, end: float) -> list[tuple[float, float]]:
         """The one series that a query gives over a time, second by second: (time, value)."""
@@ -67,13 +75,12 @@ class Prometheus:
         except OSError:
             return False
 
-    def _write_targets(self, monitors: Sequence[Object]) -> None:
-        for pods in self._api.follow("v1", "Pod", namespace=self._namespace):
-            services = self._api.list("v1", "Service", self._namespace)
-            for monitor in monitors:
-                file = self._targets_file(monitor)
-                file.with_suffix(".new").write_text(json.dumps(targets(monitor, services, pods)))
-                file.with_suffix(".new").rename(file)
+    def _write_targets(self, monitors: Sequence[Object], pods: Sequence[Object]) -> None:
+        services = self._api.list("v1", "Service", self._namespace)
+        for monitor in monitors:
+            file = self._targets_file(monitor)
+            file.with_suffix(".new").write_text(json.dumps(targets(monitor, services, pods)))
+            file.with_suffix(".new").rename(file)
 
     def _targets_file(self, monitor: Object) -> Path:
         return self._folder / f"{monitor['metadata']['name']}.json"
@@ -86,7 +93,7 @@ def prometheus(api: Api, namespace: str, folder: Path) -> Iterator[Prometheus]:
     try:
         yield made
     finally:
-        made.stop()
+        made.close()
 
 
 def scrape_config(monitor: Object, targets_file: Path) -> Object:

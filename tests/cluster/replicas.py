@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 
-from tests.cluster.api import Api
+from tests.cluster.api import Api, Object
+from tests.cluster.following import following
 from tests.cluster.model import Model
 
 
@@ -50,14 +51,12 @@ class Replicas:
         after = [count.wished for count in self.counts if begin < count.at <= end]
         return [number for number, _ in groupby(before + after)]
 
-    def record(self, api: Api) -> None:
-        """Follows the Deployment for ever."""
-        model = self._model
-        for found in api.follow("apps/v1", "Deployment", namespace=model.namespace):
-            for deployment in found:
-                if deployment["metadata"]["name"] == model.name:
-                    ready = deployment.get("status", {}).get("readyReplicas", 0)
-                    self._note(Count(time.time(), deployment["spec"]["replicas"], ready))
+    def take(self, deployments: Sequence[Object]) -> None:
+        """Takes note of the Deployments as they are now."""
+        for deployment in deployments:
+            if deployment["metadata"]["name"] == self._model.name:
+                ready = deployment.get("status", {}).get("readyReplicas", 0)
+                self._note(Count(time.time(), deployment["spec"]["replicas"], ready))
 
     def _note(self, count: Count) -> None:
         with self._wished_changes:
@@ -71,8 +70,8 @@ class Replicas:
 def recorded(api: Api, model: Model) -> Iterator[Replicas]:
     """The replicas of a model from now on."""
     made = Replicas(model)
-    threading.Thread(target=made.record, args=[api], daemon=True).start()
-    yield made
+    with following(api, "apps/v1", "Deployment", made.take, namespace=model.namespace):
+        yield made
 
 
 def turns(numbers: Sequence[int]) -> int:

@@ -268,7 +268,14 @@ def test_a_process_that_does_not_listen_is_killed_after_the_grace_period(
         os.kill(pid, 0)
 
 
-def test_what_the_node_cannot_do_fails_the_pod_by_name(run: Run) -> None:
-    volume = {"name": "disk", "hostPath": {"path": "/"}}
-    pod = run("odd", "true", phase("Failed"), {"volumes": [volume]})
-    assert pod["status"]["message"] == "volume disk: hostPath"
+@pytest.mark.parametrize(
+    ("pod", "container", "says"),
+    [
+        ({"volumes": [{"name": "disk", "hostPath": {"path": "/"}}]}, {}, "volume disk: hostPath"),
+        ({}, {"env": [{"name": "CPUS", "valueFrom": {"resourceFieldRef": {"resource": "limits.cpu"}}}]},
+         "variable CPUS: resourceFieldRef"),
+    ],
+)  # fmt: skip
+def test_what_the_node_cannot_do_fails_the_pod_by_name(run: Run, pod: Object, container: Object, says: str) -> None:
+    failed = run("odd", "true", phase("Failed"), pod, **container)
+    assert failed["status"]["message"] == says

@@ -8,6 +8,16 @@ from tests.cluster.node.image import ADDRESS
 from tests.cluster.node.paths import Paths
 from tests.cluster.node.volumes import Unsupported, contents, field
 
+KEYS = {"configMapKeyRef": "ConfigMap", "secretKeyRef": "Secret"}
+
+
+def check(pod: Object) -> None:
+    """Raises Unsupported where a variable's value comes from what this node does not know."""
+    for container in pod["spec"].get("initContainers", []) + pod["spec"]["containers"]:
+        for variable in container.get("env", []):
+            if unknown := variable.get("valueFrom", {}).keys() - {"fieldRef", *KEYS}:
+                raise Unsupported(f"variable {variable['name']}: {', '.join(unknown)}")
+
 
 def environment(api: Api, pod: Object, container: Object, paths: Paths, programs: Path) -> dict[str, str]:
     """The variables of a container's process. `programs` is the folder of what its image would have."""
@@ -36,7 +46,5 @@ def _value(api: Api, pod: Object, variable: Object, namespace: str) -> str:
         return str(variable.get("value", ""))
     if "fieldRef" in source:
         return field(pod, source["fieldRef"]["fieldPath"])
-    for key, kind in (("configMapKeyRef", "ConfigMap"), ("secretKeyRef", "Secret")):
-        if key in source:
-            return contents(api, kind, source[key]["name"], namespace)[source[key]["key"]].decode()
-    raise Unsupported(f"variable {variable['name']}: {', '.join(source)}")
+    key, kind = next((key, kind) for key, kind in KEYS.items() if key in source)
+    return contents(api, kind, source[key]["name"], namespace)[source[key]["key"]].decode()

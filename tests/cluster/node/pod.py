@@ -7,7 +7,7 @@ from pathlib import Path
 from tests.cluster.api import Api, DynamicApiError, NotFoundError, Object
 from tests.cluster.node import volumes
 from tests.cluster.node.container import Container
-from tests.cluster.node.environment import environment
+from tests.cluster.node.environment import check, environment
 from tests.cluster.node.paths import Paths
 from tests.cluster.node.process import Surroundings
 from tests.cluster.node.status import pod_status
@@ -27,16 +27,13 @@ class Pod:
 
     async def run(self) -> None:
         """Lives; returns when the pod is over and, where it was deleted, gone."""
-        reporting = asyncio.create_task(self._report_changes())
         try:
             volumes.check(self.manifest)
-            await self._run_containers()
+            check(self.manifest)
         except volumes.Unsupported as error:
             await self._patch({"phase": "Failed", "reason": "UnexpectedAdmissionError", "message": str(error)})
-        finally:
-            self._over = True
-            self._changed.set()
-            await reporting
+        else:
+            await self._live()
         if self._ending:
             with suppress(NotFoundError):
                 await asyncio.to_thread(self._api.delete, "v1", "Pod", self._name, self._namespace, 0)
@@ -53,6 +50,15 @@ class Pod:
             self._ending = True
             for container in (*self._inits.values(), *self._containers.values()):
                 container.end(grace)
+
+    async def _live(self) -> None:
+        reporting = asyncio.create_task(self._report_changes())
+        try:
+            await self._run_containers()
+        finally:
+            self._over = True
+            self._changed.set()
+            await reporting
 
     async def _run_containers(self) -> None:
         policy = self._spec.get("restartPolicy", "Always")
