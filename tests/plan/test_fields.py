@@ -136,6 +136,12 @@ def test_lists_are_compared_by_their_items_keys(
     assert found({name: before}, {name: after}) == wanted
 
 
+def test_the_order_of_subnets_says_nothing_and_that_of_instance_types_does() -> None:
+    assert list(compare({"subnetIds": ["a", "b"]}, {"subnetIds": ["b", "a"]})) == []
+    assert len(list(compare({"subnetIds": ["a", "b"]}, {"subnetIds": ["b", "c"]}))) == 1
+    assert len(list(compare({"instanceTypes": ["a", "b"]}, {"instanceTypes": ["b", "a"]}))) == 1
+
+
 def test_items_in_another_order_are_said_to_be_reordered_and_no_more() -> None:
     items = [{"name": "a", "value": "1"}, {"name": "b", "value": "2"}, {"name": "c", "value": "3"}]
     (field,) = compare({"env": items}, {"env": items[::-1]})

@@ -101,6 +101,8 @@ _KEYS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "ownerReferences": (("uid",),),
 }
 _USUAL = (("name",),)
+# Lists of texts whose order says nothing: sets to the provider, https://github.com/hashicorp/terraform-provider-aws.
+_SETS = frozenset({"subnetIds"})
 
 
 def _lists(before: list[Any], after: list[Any], path: Path) -> Iterator[Field]:
@@ -109,6 +111,8 @@ def _lists(before: list[Any], after: list[Any], path: Path) -> Iterator[Field]:
         yield from _keyed_lists(*keyed, path)
     elif all(isinstance(item, (Mapping, list)) for item in (*before, *after)):
         yield from _positional_lists(before, after, path)
+    elif path and path[-1] in _SETS and Counter(before) == Counter(after):
+        return
     elif len(before) != len(after) or any(_differ(*pair, path) for pair in zip(before, after, strict=True)):
         yield Field(path, before, after)
 
