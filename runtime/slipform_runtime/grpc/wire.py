@@ -72,15 +72,15 @@ class MessageReader:
         self._partial = bytearray()
         self._needed = 0  # bytes that `_partial` must have before looking at it is of use
 
-    def feed(self, data: bytes) -> list[bytes]:
+    def feed(self, data: bytes | bytearray) -> list[bytes]:
         """The messages that are whole now; raises InferenceError."""
         messages: list[bytes] = []
         if self._partial:
             self._partial += data
             if len(self._partial) < self._needed:
                 return messages
-            data = bytes(self._partial)
-            self._partial.clear()
+            data, self._partial = self._partial, bytearray()
+        view = memoryview(data)
         position, end = 0, len(data)
         needed = PREFIX_BYTES
         while end - position >= PREFIX_BYTES:
@@ -95,10 +95,10 @@ class MessageReader:
                 needed += length
                 break
             position = start + length
-            message = data[start:position]
+            message = bytes(view[start:position])
             messages.append(self._decompress(message) if compressed else message)
         if position < end:
-            self._partial += data[position:]
+            self._partial += view[position:]
             self._needed = needed
         return messages
 
