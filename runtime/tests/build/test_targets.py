@@ -2,15 +2,19 @@
 
 from typing import Any
 
+import numpy as np
 import onnx
+import onnxruntime
 import pytest
+from onnx import numpy_helper
 
-from runtime_testing.building import Workshop, model
+from runtime_testing.building import Workshop, model, perceptron
 from slipform_runtime.build.errors import BadInput
+from slipform_runtime.build.precision.int8_weights import to_int8_weights
 from slipform_runtime.build.targets.ort import OPERATORS
 
 
-@pytest.mark.parametrize("precision", ["fp32", "fp16", "int8-static"])
+@pytest.mark.parametrize("precision", ["fp32", "fp16", "int8-dynamic", "int8-static"])
 def test_openvino_answers_as_the_original_does(workshop: Workshop, precision: str) -> None:
     pytest.importorskip("openvino")
     outcome = workshop.build(
@@ -22,6 +26,29 @@ def test_openvino_answers_as_the_original_does(workshop: Workshop, precision: st
     )
     assert set(outcome.report.files) == {"model.xml", "model.bin"}
     assert "openvino" in outcome.report.provenance.tools
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+def test_dynamic_int8_for_openvino_is_weights_of_8_bits_by_channel(transposed: bool) -> None:
+    made = perceptron()
+    if transposed:
+        weight = made.graph.initializer[0]
+        weight.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(weight).T.copy(), weight.name))
+        made.graph.node[0].op_type = "Gemm"
+        made.graph.node[0].attribute.append(onnx.helper.make_attribute("transB", 1))
+    given = np.random.default_rng(0).standard_normal((16, 8)).astype(np.float32)
+    quantised, step = to_int8_weights(made)
+    onnx.checker.check_model(quantised, full_check=True)
+    sizes = {tensor.name: tensor.data_type for tensor in quantised.graph.initializer if len(tensor.dims) == 2}
+    assert set(sizes.values()) == {onnx.TensorProto.INT8}
+    assert step == "weights of 2 matrix products in INT8 by channel"
+    answers = [
+        onnxruntime.InferenceSession(each.SerializeToString(), providers=["CPUExecutionProvider"]).run(
+            None, {"x": given}
+        )
+        for each in (made, quantised)
+    ]
+    assert 0 < np.abs(answers[0][0] - answers[1][0]).max() < 0.01
 
 
 @pytest.mark.parametrize("precision", ["fp32", "int8-dynamic"])

@@ -4,11 +4,14 @@ import re
 from pathlib import Path
 from typing import Any
 
+import onnx
+
 from slipform_runtime.backends.openvino import import_openvino
 from slipform_runtime.build.errors import BadInput, Missing, ToolFailed
 from slipform_runtime.build.onnxfile import described, nodes, save
 from slipform_runtime.build.optimise import fold
 from slipform_runtime.build.precision.convert import Plan, in_precision
+from slipform_runtime.build.precision.int8_weights import to_int8_weights
 from slipform_runtime.build.targets.base import Made
 from slipform_runtime.cpus import available_cpus
 from slipform_runtime.datatypes import Tensor
@@ -52,9 +55,7 @@ class OpenVinoTarget:
         """Write the two files."""
         openvino = _openvino()
         half = plan.manifest.precision == "fp16"
-        model = fold(plan.model, plan.work)
-        # FP16 weights are OpenVINO's own compression: the sums' format is the processor's to choose.
-        model, steps = (model, ["weights in FP16"]) if half else in_precision(model, plan)
+        model, steps = _in_precision(fold(plan.model, plan.work), plan)
         graph = plan.work / "for-openvino.onnx"
         save(model, graph)
         try:
@@ -76,6 +77,16 @@ class OpenVinoTarget:
             return OpenVinoRunner(openvino.Core().compile_model(path, "CPU", settings))
         except RuntimeError as error:
             raise ToolFailed(f"OpenVINO refuses {path.name}: {_last_line(error)}") from error
+
+
+def _in_precision(model: onnx.ModelProto, plan: Plan) -> tuple[onnx.ModelProto, list[str]]:
+    """Of FP16 and dynamic INT8 the graph has the weights alone: the format of the sums is the processor's to choose."""
+    if plan.manifest.precision == "fp16":
+        return model, ["weights in FP16"]
+    if plan.manifest.precision == "int8-dynamic":
+        quantised, step = to_int8_weights(model)
+        return quantised, [step]
+    return in_precision(model, plan)
 
 
 def _openvino() -> Any:
