@@ -55,13 +55,18 @@ class Go:
             )
         return Path(answer["Dir"])
 
-    def build(self, module: Module, package: str, output: Path, note: Note, variables: str = "") -> None:
+    def build(
+        self, module: Module, package: str, output: Path, note: Note, variables: str = "", *, optimised: bool = True
+    ) -> None:
         """Builds one package of a module; `variables` are the linker's -X settings."""
         source = self.download(module)
         modfile = output.parent / "go.mod"
         _write_modfile(module, source, modfile)
         self._compile(
-            ["-C", str(source), f"-modfile={modfile}", "-ldflags", f"-s -w {variables}".strip()],
+            [
+                "-C", str(source), f"-modfile={modfile}", "-ldflags", f"-s -w {variables}".strip(),
+                *([] if optimised else ["-gcflags=all=-N -l"]),
+            ],
             package, output, note,
         )  # fmt: skip
         modfile.unlink()

@@ -46,8 +46,8 @@ TOOLS: tuple[Recipe, ...] = (
         ),
     ),
     GoProgram("prometheus-adapter", PROMETHEUS_ADAPTER, "./cmd/adapter"),
-    GoProgram("keda-operator", KEDA, "./cmd/operator"),
-    GoProgram("keda-adapter", KEDA, "./cmd/adapter"),
+    GoProgram("keda-operator", KEDA, "./cmd/operator", optimised=False),
+    GoProgram("keda-adapter", KEDA, "./cmd/adapter", optimised=False),
     OldGoProgram("h2spec", H2SPEC, "cmd/h2spec"),
     GoProgram("argo-rollouts", ARGO_ROLLOUTS, "./cmd/rollouts-controller"),
 )  # fmt: skip
