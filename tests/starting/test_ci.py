@@ -114,17 +114,15 @@ class Runner:
 
     def __init__(self, environment: Environment, checkout: Path, scratch: Path) -> None:
         self.checkout, self._scratch = checkout, scratch
+        self.installs = False  # what a step would install is in the environment already
         offline = {"PIP_NO_INDEX": "1", "PIP_NO_DEPS": "1", "PIP_NO_BUILD_ISOLATION": "0"}
         self.variables = environment.variables(
             GITHUB_WORKSPACE=str(checkout), GITHUB_STEP_SUMMARY=str(scratch / "summary"), TMPDIR=str(scratch),
             GITHUB_OUTPUT=str(scratch / "outputs"), GITHUB_BASE_REF="main", GITHUB_ACTION_PATH=str(ROOT), **offline,
         )  # fmt: skip
 
-    def run(self, document: Mapping[str, Any], *, install: bool = False, **inputs: str) -> Ran:
-        """Up to the first step that fails; ``inputs`` are an action's, with ``_`` for a dash.
-
-        What the first step would ``install`` is in the environment already.
-        """
+    def run(self, document: Mapping[str, Any], **inputs: str) -> Ran:
+        """Up to the first step that fails; ``inputs`` are an action's, with ``_`` for a dash."""
         for name in ("summary", "outputs"):
             (self._scratch / name).write_text("", encoding="utf-8")
         given = {name: each.get("default", "") for name, each in document.get("inputs", {}).items()}
@@ -132,7 +130,7 @@ class Runner:
         (job,) = document.get("jobs", {"": {}}).values()
         log, code = "", 0
         for step in steps(document):
-            if "run" not in step or (step["name"].startswith("Install") and not install):
+            if "run" not in step or (step["name"].startswith("Install") and not self.installs):
                 continue
             variables = {
                 name: re.sub(r"\$\{\{ inputs\.([\w-]+) \}\}", lambda found: given[found[1]], text)
@@ -167,7 +165,8 @@ def changed(folder: Path, before: str, after: str, message: str = "a change") ->
 
 def test_the_workflow_shows_what_a_pull_request_changes_in_each_stack(runner: Runner, workflow: dict[str, Any]) -> None:
     changed(runner.checkout, "max_replicas: 8", "max_replicas: 12")
-    ran = runner.run(workflow, install=True)
+    runner.installs = True
+    ran = runner.run(workflow)
     assert ran.code == 0, ran.log
     assert "stack `prod`" in ran.summary
     assert "stack `dev`" in ran.summary
@@ -183,10 +182,11 @@ def test_the_workflow_stops_at_a_mistake_and_shows_it_beside_its_line(runner: Ru
 
 
 def test_the_action_installs_itself_and_says_whether_something_changes(runner: Runner, action: dict[str, Any]) -> None:
-    ran = runner.run(action, stacks="prod", install=True)
+    runner.installs = True
+    ran = runner.run(action, stacks="prod")
     assert (ran.code, ran.outputs) == (0, {"changed": "false"}), ran.log
     changed(runner.checkout, "max_replicas: 8", "max_replicas: 12")
-    ran = runner.run(action, stacks="dev prod", requirements="requirements.txt", install=True)
+    ran = runner.run(action, stacks="dev prod", requirements="requirements.txt")
     assert (ran.code, ran.outputs) == (0, {"changed": "true"}), ran.log
     assert ran.summary.count("stack `") == 2
 
