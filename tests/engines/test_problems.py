@@ -92,6 +92,13 @@ def test_a_right_spec_has_none(name: str, build: dict[str, Any] | None) -> None:
             "engine: fastapi",
         ),
         (
+            "fastapi",
+            {"build": TENSORRT, "serving": {"cuda_graphs": True}},
+            "serving.cuda_graphs",
+            "records no CUDA graphs",
+            "engine: triton",
+        ),
+        (
             "triton",
             {"build": {"target": "tensorrt", "profiles": [{"batch": {"min": 8, "opt": 16, "max": 32}}]}},
             "build.profiles[0].batch.min",

@@ -35,6 +35,7 @@ class FastAPI(Engine):
         yield from checks.can_be_imported(spec)
         yield from checks.takes_a_single_request(spec)
         yield from checks.uses_its_accelerator(spec)
+        yield from _records_no_cuda_graphs(spec)
         if stack is not None:
             title = "the bundled runtime for GPUs" if on_gpu(spec) else "the bundled runtime"
             yield from checks.has_images(spec, stack, _image([spec]), title)
@@ -62,6 +63,16 @@ class FastAPI(Engine):
 
     def metrics(self, stack: StackConfig) -> Metrics:
         return fastapi_metrics.metrics()
+
+
+def _records_no_cuda_graphs(spec: ModelSpec) -> Iterator[Finding]:
+    if spec.serving.cuda_graphs:
+        yield Finding(
+            "the bundled runtime records no CUDA graphs",
+            path=("serving", "cuda_graphs"),
+            given="true",
+            remedy="remove it, or write engine: triton",
+        )
 
 
 def _cpus(spec: ModelSpec) -> str:
