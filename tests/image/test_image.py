@@ -22,14 +22,14 @@ TOOLS = re.compile(
 )
 
 
-def pinned(name: str) -> dict[str, str]:
-    """The constraints that hold for this system: version by package."""
+def pinned(name: str, python: str) -> dict[str, str]:
+    """The constraints that hold for a Python, such as "3.11": version by package."""
     found = {}
     for line in (RUNTIME / "constraints" / f"{name}.txt").read_text().splitlines():
         if "==" in line and not line.startswith(" "):
             requirement, _, marker = line.removesuffix(" \\").partition(" ; ")
             package, _, version = requirement.partition("==")
-            if not marker or Marker(marker).evaluate({"python_version": "3.11", "python_full_version": "3.11.2"}):
+            if not marker or Marker(marker).evaluate({"python_version": python, "python_full_version": f"{python}.0"}):
                 found[package] = version
     return found
 
@@ -49,7 +49,8 @@ def test_its_user_is_a_number_and_not_root(image: Image) -> None:
 
 
 def test_it_brings_what_the_constraints_name_and_nothing_else(image: Image) -> None:
-    assert contents.packages(image.root) == {**pinned("cpu"), PROJECT["name"]: PROJECT["version"]}
+    (python,) = (path.name.removeprefix("python") for path in image.root.glob("usr/bin/python3.*"))
+    assert contents.packages(image.root) == {**pinned("cpu", python), PROJECT["name"]: PROJECT["version"]}
 
 
 def test_no_build_tool_is_left(image: Image) -> None:
