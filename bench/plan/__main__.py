@@ -4,7 +4,8 @@ For each number of specs, in turn and in processes of their own: `slipform plan`
 program under Pulumi's bare test monitor, which is the limit that the SDK sets; the same with Python's garbage collector
 off, as the plan has it; `slipform validate`; `slipform diff` of a working tree in which one spec changed, the short way
 and, planning all, the whole one; and `helm template` of a chart with as many objects, where there is a helm. The specs
-are copies of one of this repository's. Prints a table and writes it, with the machine, to last.json.
+are copies of one of this repository's. Prints the figures, and writes them to last.json, with the machine, and to
+README.md, as a table.
 """
 
 from __future__ import annotations
@@ -21,11 +22,12 @@ import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 from slipform.plan import project, stack_config
 
-from . import chart
+from . import chart, table
 
 HERE = Path(__file__).parent
 REPOSITORY = HERE.parents[1]
@@ -60,6 +62,8 @@ def main() -> None:
         print("\n".join(f"{name:28}{value:>10,}" for name, value in rows[-1].items()), end="\n\n", flush=True)
     machine = {"python": platform.python_version(), "cores": os.cpu_count(), "machine": platform.machine()}
     (HERE / "last.json").write_text(json.dumps({"machine": machine, "rows": rows}, indent=2) + "\n")
+    where = f"{machine['cores']} cores ({machine['machine']}), Python {machine['python']}, {chosen.runs} runs"
+    table.write(rows, f"Measured on {date.today()}: {where}, the median of each.")
 
 
 def measure(root: Path, specs: int, runs: int, bare_up_to: int) -> dict[str, float | int]:
