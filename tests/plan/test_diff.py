@@ -257,19 +257,33 @@ def test_data_is_updated_in_place_where_the_provider_says_that_it_is_mutable(
 
 
 def test_a_provider_for_another_cluster_replaces_all_that_it_made() -> None:
-    service = kubernetes("Service")
-    diff = plan.diff(provided({"context": "old"}, service), provided({"context": "new"}, service))
+    service, old, new = kubernetes("Service"), {"clusterIdentifier": "old"}, {"clusterIdentifier": "new"}
+    diff = plan.diff(provided(old, service), provided(new, service))
     assert [(each.resource.kind, each.action.value) for each in diff.changes] == [
         ("Service", "replace"),
         ("kubernetes", "replace"),
     ]
-    assert diff.changes[0].reasons == ("its provider cluster is replaced: another context may be another cluster",)
+    assert diff.changes[0].reasons == ("its provider cluster is replaced: another identifier is another cluster",)
 
 
-def test_a_cluster_that_is_named_by_an_identifier_may_get_another_kubeconfig() -> None:
-    inputs = {"clusterIdentifier": "c1"}
-    diff = plan.diff(provided({**inputs, "context": "old"}), provided({**inputs, "context": "new"}))
-    assert the_change(diff).action is plan.Action.UPDATE
+OWN = {"kubeconfig": "~/.kube/models"}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "action"),
+    [
+        ({**OWN, "context": "old"}, {**OWN, "context": "new"}, "replace"),
+        ({**OWN}, {"kubeconfig": "~/.kube/others"}, "replace"),
+        ({"context": "old"}, {"context": "new"}, "update"),
+        ({"context": "a"}, {"context": "a", "clusterIdentifier": "c1"}, "update"),
+        ({**OWN, "clusterIdentifier": "c1", "context": "old"}, {"clusterIdentifier": "c1", "context": "new"}, "update"),
+    ],
+    ids=["context", "kubeconfig", "no kubeconfig of its own", "an identifier from now on", "one identifier"],
+)
+def test_the_provider_knows_a_cluster_by_its_identifier_or_its_own_kubeconfig(
+    before: dict[str, str], after: dict[str, str], action: str
+) -> None:
+    assert the_change(plan.diff(provided(before), provided(after))).action.value == action
 
 
 def test_another_namespace_of_the_provider_moves_what_has_none_of_its_own() -> None:

@@ -47,6 +47,9 @@ class Shared(pulumi.ComponentResource):
             "cluster",
             context=cluster.context,
             kubeconfig=cluster.kubeconfig,
+            # So another context replaces everything, which the plugin would else leave in the old cluster unsaid;
+            # and another place or age of the kubeconfig replaces nothing.
+            cluster_identifier=cluster.context,
             namespace=cluster.namespace,
             opts=pulumi.ResourceOptions(parent=self),
         )

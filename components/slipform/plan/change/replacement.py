@@ -131,8 +131,9 @@ REPLACED_AWS: Mapping[str, tuple[Path, ...]] = {
     "aws:iam/instanceProfile:InstanceProfile": _paths("name", "namePrefix", "path"),
 }
 
-# A Kubernetes provider that is pointed at another cluster replaces all that it made: `DiffConfig` in the provider.
-_CLUSTER = _paths("kubeconfig", "context", "cluster", "clusterIdentifier", "renderYamlToDirectory")
+# What says which cluster a Kubernetes provider means: `DiffConfig` in the provider's provider.go, as above.
+_IDENTIFIER = "clusterIdentifier"
+_CLUSTER = frozenset({"kubeconfig", "context", "cluster"})
 
 
 def judge(field: Field, base: Graph, before: Resource, after: Resource) -> Verdict:
@@ -149,10 +150,19 @@ def judge(field: Field, base: Graph, before: Resource, after: Resource) -> Verdi
 
 
 def _judge_cluster(field: Field, before: Resource, after: Resource) -> Verdict:
-    identifier = "clusterIdentifier"
-    known = identifier in after.inputs and before.inputs.get(identifier) == after.inputs[identifier]
-    if not known and _touched(field, _CLUSTER):
-        return Verdict(Effect.REPLACE, f"another {field.path[0]} may be another cluster")
+    """Another cluster replaces all that the provider made: another identifier, or else another kubeconfig of its own.
+
+    In a kubeconfig that only the environment names, the provider sees no other cluster.
+    """
+    key = field.path[0]
+    old, new = (resource.inputs.get(_IDENTIFIER) for resource in (before, after))
+    if new and old == new:
+        return UPDATES
+    if key == _IDENTIFIER and old and new:
+        return Verdict(Effect.REPLACE, "another identifier is another cluster")
+    own = all(resource.inputs.get("kubeconfig") for resource in (before, after))
+    if key == "renderYamlToDirectory" or (key in _CLUSTER and own):
+        return Verdict(Effect.REPLACE, f"another {key} may be another cluster")
     return UPDATES
 
 
