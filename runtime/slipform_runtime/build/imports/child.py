@@ -22,6 +22,10 @@ READERS = {
 """By format: the module here whose function of the format's name writes the file and answers as the framework does."""
 
 
+DEVICES = {"tflite": "litert", "coreml": "core_ml"}
+"""By what is made for devices: the module here whose function of that name writes it and says what it did."""
+
+
 def main() -> None:
     """Convert, compare, and leave an Outcome."""
     asked, answered = map(Path, sys.argv[1:])
@@ -31,6 +35,9 @@ def main() -> None:
 
 def _outcome(wanted: Wanted) -> Outcome:
     try:
+        if wanted.to != "onnx":
+            maker: Any = import_module(f"slipform_runtime.build.imports.{DEVICES[wanted.to]}")
+            return Outcome(steps=getattr(maker, wanted.to)(wanted))
         reader: Any = import_module(f"slipform_runtime.build.imports.{READERS[wanted.kind]}")
         answer = getattr(reader, wanted.kind)(wanted)
         return Outcome(steps=[f"{wanted.kind} model exported to ONNX; {compared(wanted, answer)}"])

@@ -37,7 +37,7 @@ def run_apart(wanted: Wanted, work: Path, *, unpickled: bool) -> list[str]:
         raise ToolFailed(f"{wanted.path.name}: the process that read it ended with {ended.returncode}: {said[0]}")
     outcome = msgspec.json.decode(answered.read_bytes(), type=Outcome)
     if outcome.missing:
-        extra = _EXTRAS.get(wanted.kind, wanted.kind)
+        extra = "coreml" if outcome.missing == "coremltools" else _EXTRAS.get(wanted.kind, wanted.kind)
         raise Missing(
             f"{wanted.path.name}: reading it needs the module '{outcome.missing}'; "
             f"install slipform-runtime[{extra}], or that module"

@@ -1,14 +1,13 @@
 """Which importer a format means, and whether the file may be read at all."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from slipform_runtime.build.errors import BadInput
 from slipform_runtime.build.imports.files import must_be_whole, runs_code
 from slipform_runtime.build.imports.isolation import run_apart
 from slipform_runtime.build.imports.mlmodel import flavour
-from slipform_runtime.build.imports.wanted import Wanted
-from slipform_runtime.build.manifest import BATCH, BuildManifest
+from slipform_runtime.build.imports.wanted import Imported, wanted_of
+from slipform_runtime.build.manifest import BuildManifest
 from slipform_runtime.build.source import Fetched
 
 TABLES = ("sklearn", "xgboost", "lightgbm")
@@ -22,10 +21,8 @@ _SAFE_FORMS = {
 }
 
 
-def import_model(
-    manifest: BuildManifest, fetched: Fetched, work: Path, *, trust_pickle: bool
-) -> tuple[Path, list[str]]:
-    """The model as an ONNX file, and what was done to make it one. Raises a BuildError."""
+def import_model(manifest: BuildManifest, fetched: Fetched, work: Path, *, trust_pickle: bool) -> Imported:
+    """The model as an ONNX file. Raises a BuildError."""
     kind, path, steps = manifest.source.format, fetched.path, []
     if kind not in FORMATS:
         raise BadInput(f"source.format '{kind}' can't be built from; {', '.join(FORMATS)} can")
@@ -33,7 +30,7 @@ def import_model(
         kind, path = flavour(path if path.is_dir() else fetched.folder)
         steps = [f"the flavour {kind} of the MLflow model, {path.name}"]
     if kind == "onnx":
-        return path, steps
+        return Imported(path, tuple(steps), kind, path, trust_pickle)
     must_be_whole(kind, path, fetched.facts.uri)
     if kind in TABLES:
         _must_take_a_table(kind, manifest)
@@ -45,18 +42,9 @@ def import_model(
         )
     target = work / "imported" / "model.onnx"
     target.parent.mkdir()
-    first: Sequence[dict[str, int]] = [{axis: size.opt for axis, size in one.items()} for one in manifest.profiles[:1]]
-    wanted = Wanted(
-        kind=kind,
-        path=path.absolute(),
-        target=target,
-        inputs=manifest.inputs,
-        outputs=[tensor.name for tensor in manifest.outputs],
-        batched=manifest.max_batch_size > 0,
-        sizes={axis: size for sizes in first for axis, size in sizes.items() if axis != BATCH},
-        trusted=trust_pickle,
-    )
-    return target, [*steps, *run_apart(wanted, work, unpickled=unpickled)]
+    wanted = wanted_of(manifest, kind, path, target, trusted=trust_pickle)
+    steps += run_apart(wanted, work, unpickled=unpickled)
+    return Imported(target, tuple(steps), kind, path, trust_pickle)
 
 
 def _must_take_a_table(kind: str, manifest: BuildManifest) -> None:

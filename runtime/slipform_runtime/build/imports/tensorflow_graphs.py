@@ -1,7 +1,9 @@
 """TensorFlow: SavedModels through tf2onnx, and Keras' own files through Keras' exporter."""
 
 import os
+from collections.abc import Callable
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,35 +22,39 @@ def tensorflow(wanted: Wanted) -> Answer:
         return keras(wanted)
     library: Any = import_module("tensorflow")
     tf2onnx = _tf2onnx()
-    loaded = library.saved_model.load(str(wanted.path))
-    found = dict(loaded.signatures)
-    name = next((name for name in _SERVED if name in found), next(iter(found)) if len(found) == 1 else "")
-    if not name:
-        raise Refused(f"has no signature serving_default; it has {', '.join(found) or 'none'}")
-    served = found[name]
-    specs = [
-        library.TensorSpec(spec.shape, spec.dtype, name=key)
-        for key, spec in served.structured_input_signature[1].items()
-    ]
-    keys = [spec.name for spec in specs]
-    function = library.function(lambda *tensors: served(**dict(zip(keys, tensors, strict=True))))
+    loaded, serve, specs = served(wanted.path)
+    function = library.function(serve)
     tf2onnx.convert.from_function(function, input_signature=specs, opset=_OPSET, output_path=str(wanted.target))
     renamed(wanted)
 
     def answer(arrays: list[Any]) -> list[Any]:
-        tensors = dict(zip(keys, map(library.constant, arrays), strict=True))
-        return [tensor.numpy() for tensor in library.nest.flatten(served(**tensors))]
+        _ = loaded  # it holds the weights
+        return [tensor.numpy() for tensor in serve(*map(library.constant, arrays))]
 
     return answer
 
 
+def served(folder: Path) -> tuple[Any, Callable[..., list[Any]], list[Any]]:
+    """A SavedModel, which holds the weights, its signature from tensors to tensors, and what each tensor is."""
+    library: Any = import_module("tensorflow")
+    loaded = library.saved_model.load(str(folder))
+    found = dict(loaded.signatures)
+    name = next((name for name in _SERVED if name in found), next(iter(found)) if len(found) == 1 else "")
+    if not name:
+        raise Refused(f"has no signature serving_default; it has {', '.join(found) or 'none'}")
+    inputs = found[name].structured_input_signature[1]
+    specs = [library.TensorSpec(spec.shape, spec.dtype, name=key) for key, spec in inputs.items()]
+
+    def serve(*tensors: Any) -> list[Any]:
+        return list(library.nest.flatten(found[name](**dict(zip(inputs, tensors, strict=True)))))
+
+    return loaded, serve, specs
+
+
 def keras(wanted: Wanted) -> Answer:
     """Export a `.keras` or `.h5` file; a Lambda layer in it is code, and refused where it is not trusted."""
-    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    library: Any = import_module("keras")
+    library, model = loaded_keras(wanted)
     _tf2onnx()
-    model = library.saving.load_model(wanted.path, compile=False, safe_mode=not wanted.trusted)
-    _call(library, model)  # Keras exports no model that has not answered yet
     model.export(str(wanted.target), format="onnx", opset_version=_OPSET, verbose=False)
     renamed(wanted)
 
@@ -59,12 +65,17 @@ def keras(wanted: Wanted) -> Answer:
     return answer
 
 
-def _call(library: Any, model: Any) -> None:
+def loaded_keras(wanted: Wanted) -> tuple[Any, Any]:
+    """Keras and the model, which has answered once: Keras exports none that has not."""
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    library: Any = import_module("keras")
+    model = library.saving.load_model(wanted.path, compile=False, safe_mode=not wanted.trusted)
     tensors = [
         library.ops.zeros([1, *(size or DEFAULT_AXIS_SIZE for size in tensor.shape[1:])], dtype=tensor.dtype)
         for tensor in model.inputs
     ]
     model(tensors if len(tensors) > 1 else tensors[0], training=False)
+    return library, model
 
 
 def _tf2onnx() -> Any:

@@ -6,6 +6,7 @@ from pathlib import Path
 import onnx
 
 from slipform_runtime.build.errors import BadInput
+from slipform_runtime.build.imports.wanted import Imported
 from slipform_runtime.build.manifest import BuildManifest
 from slipform_runtime.build.precision.fp16 import to_fp16
 from slipform_runtime.build.precision.int8_dynamic import to_int8_dynamic
@@ -23,8 +24,13 @@ class Plan:
     signature: Signature
     calibration: Samples | None
     work: Path
-    steps: tuple[str, ...] = ()
-    """What was done to come to `model`, for the report."""
+    imported: Imported
+    pruned: tuple[str, ...] = ()
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """What was done to come to `model`, for the report."""
+        return (*self.imported.steps, *self.pruned)
 
 
 def in_precision(model: onnx.ModelProto, plan: Plan, *, symmetric: bool = False) -> tuple[onnx.ModelProto, list[str]]:

@@ -51,4 +51,4 @@ def prune(plan: Plan) -> tuple[Plan, Pruned | None]:
         weights_after=after,
     )
     step = f"{wanted.method} pruning to {wanted.sparsity:.0%}: {what}; {before} weights before, {after} after"
-    return replace(plan, model=model, steps=(*plan.steps, step)), pruned
+    return replace(plan, model=model, pruned=(step,)), pruned
