@@ -35,16 +35,21 @@ for command in (new, init, validate, plan, diff, pin, rollback, doctor, build, s
     app.command()(command)
 
 
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"slipform {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def options(
-    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", is_eager=True, callback=_print_version)
+    ] = False,
     cwd: Annotated[
         Path | None, typer.Option("--cwd", "-C", metavar="DIR", help="Run as if started in DIR, as pulumi does.")
     ] = None,
 ) -> None:
-    if version:
-        typer.echo(f"slipform {__version__}")
-        raise typer.Exit
     if cwd is not None:
         _go_to(cwd)
 

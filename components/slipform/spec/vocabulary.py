@@ -15,7 +15,8 @@ T = TypeVar("T")
 class Part(BaseModel):
     """A mapping of a spec: immutable, strictly typed, and an unknown key is an error."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, validate_default=True)
+    # A part's validator is built when it is first needed: most are needed only as a piece of the whole spec's.
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, validate_default=True, defer_build=True)
 
 
 Many = Annotated[tuple[T, ...], Field(strict=False)]
