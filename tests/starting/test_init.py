@@ -63,6 +63,7 @@ TENSORS = [
     ([None, 4], [4], 32),
     (["N", 3, 224, 224], [3, 224, 224], 32),
     (["batch", "seq"], ["seq"], 32),
+    (["batch_boxes", 4], [4], 32),
     ([None, 3, None, None], [3, "height", "width"], 32),
     ([None, None, None, 1], ["height", "width", 1], 32),
     (["unk__1", 3, "unk__2", "p2o.Dim.1"], [3, "unk__2", "width"], 32),
@@ -209,6 +210,8 @@ def test_an_address_elsewhere_gets_the_digest_and_the_size(project: Path, tmp_pa
     assert model["size"] == "1Ki"  # type: ignore[index]
     assert len(model["sha256"]) == 64  # type: ignore[index]
     assert not (project / "model_specs" / "models" / "churn").exists()
+    init(identity(tmp_path / "late" / "12" / "model.onnx", ["batch", 2]), "--uri", "s3://acme-models/late")
+    assert spec_of(project / "model_specs" / "late.yaml")["model"]["version"] == 12  # type: ignore[index]
 
 
 def test_a_model_too_large_for_a_cluster_is_a_warning(project: Path, tmp_path: Path) -> None:
@@ -352,6 +355,27 @@ def test_what_the_user_says_is_checked_before_anything_is_written(
 ) -> None:
     before = sorted(project.rglob("*"))
     assert says in refusal(identity(tmp_path / "churn.onnx", ["batch", 2]), *arguments)
+    assert sorted(project.rglob("*")) == before
+
+
+@pytest.mark.parametrize("what", ["copyfile", "open"])
+def test_nothing_is_left_where_the_disk_is_full(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    file = identity(tmp_path / "churn.onnx", ["batch", 2])
+    before = sorted(project.rglob("*"))
+    full = OSError(28, "No space left on device")
+
+    def fails(*_: object, **__: object) -> None:
+        raise full
+
+    target = project / "model_specs" / "churn.yaml"
+    opened = Path.open
+    if what == "copyfile":
+        monkeypatch.setattr("slipform.starting.placing.shutil.copyfile", fails)
+    else:
+        monkeypatch.setattr(Path, "open", lambda self, *a, **k: fails() if self == target else opened(self, *a, **k))
+    assert "can't be written: No space left on device" in refusal(file)
     assert sorted(project.rglob("*")) == before
 
 

@@ -71,7 +71,7 @@ def init(
     uri = uri or (_address(signature) if asks else None)
     file = output or root / folder / f"{name}.yaml"
     must_be_new(file)
-    place = elsewhere(signature, uri, 1) if uri else in_the_project(signature, name, root, root / models)
+    place = elsewhere(signature, uri) if uri else in_the_project(signature, name, root, root / models)
     written = write_spec(signature, name, place, root, file, team=team)
     _say(signature, written, name_from, local=not uri, model=model)
 
@@ -118,7 +118,8 @@ def _say(signature: Signature, written: FirstSpec, name_from: str, *, local: boo
     for doubt in written.doubts:
         typer.secho(f"\nwarning: {doubt}", fg=typer.colors.YELLOW, err=True)
     typer.echo("\nnext:")
-    for line in _next(written.spec, file, None if local else model):
+    # Several files can stand for an address only where they are uploaded.
+    for line in _next(written.spec, file, None if local or len(signature.files) > 1 else model):
         typer.echo(f"  {line}")
 
 

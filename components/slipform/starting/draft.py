@@ -65,23 +65,20 @@ def draft(signature: Signature, name: str, address: Address, *, team: str | None
         ),
     ]
     outputs = _tensors(signature.outputs, batched) if all(t.shape is not None for t in signature.outputs) else []
-    text = (
-        environment()
-        .get_template("spec.yaml.j2")
-        .render(
-            schema=schema,
-            source=signature.main.name,
-            origin=signature.origin,
-            name=name,
-            team=team,
-            format=signature.format,
-            address=address,
-            inputs=_tensors(signature.inputs, batched),
-            outputs=outputs,
-            assumed={each.field.rpartition(".")[2]: each for each in assumed},
-        )
-    )
-    return Draft(text, tuple(assumed))
+    text = environment().get_template("spec.yaml.j2")
+    values = {
+        "schema": schema,
+        "source": signature.main.name,
+        "origin": signature.origin,
+        "name": name,
+        "team": team,
+        "format": signature.format,
+        "address": address,
+        "inputs": _tensors(signature.inputs, batched),
+        "outputs": outputs,
+        "assumed": {each.field.rpartition(".")[2]: each for each in assumed},
+    }
+    return Draft(text.render(values), tuple(assumed))
 
 
 def name_of(signature: Signature) -> tuple[str, str]:
@@ -114,15 +111,13 @@ def checked_name(given: str) -> str:
 def _label(word: str) -> str:
     """The nearest RFC 1123 label, a letter first, cut at a dash where it is too long."""
     label = re.sub(r"[^a-z0-9]+", "-", word.lower()).strip("-").lstrip("0123456789-")
-    return (
-        label if len(label) <= MAX_NAME else (label[: MAX_NAME + 1].rpartition("-")[0] or label)[:MAX_NAME].strip("-")
-    )
+    if len(label) > MAX_NAME:
+        label = label[: MAX_NAME + 1].rpartition("-")[0] or label
+    return label[:MAX_NAME].strip("-")
 
 
 def batching(signature: Signature) -> tuple[bool, str]:
     """Whether the first axis of every tensor counts the requests of a batch, and by what that is known."""
-    if signature.batched is not None:
-        return signature.batched, "so the file says"
     for tensor in (*signature.inputs, *signature.outputs):
         if tensor.shape is None:
             return False, f"{tensor.name} has no shape in the file, so each request runs alone"
@@ -133,11 +128,9 @@ def batching(signature: Signature) -> tuple[bool, str]:
                 f"the first axis of {tensor.name} is always {tensor.shape[0].size}, so each request runs alone: export "
                 "the model with a batch axis that varies, and several run at once"
             )
-        if _NO_BATCH.search(tensor.shape[0].name.lower()):
-            return (
-                False,
-                f"the first axis of {tensor.name} is called {tensor.shape[0].name}, so each request runs alone",
-            )
+        first = tensor.shape[0].name
+        if _NO_BATCH.search(first.lower()) and "batch" not in first.lower():
+            return False, f"the first axis of {tensor.name} is called {first}, so each request runs alone"
     return True, "the first axis of every tensor varies: taken for the batch"
 
 

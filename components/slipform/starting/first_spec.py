@@ -45,7 +45,8 @@ def write_spec(
             written = Path(near) / file.name
             written.write_text(made.text, encoding="utf-8")
             spec = _checked(root, written)
-            os.link(written, file)  # unlike a rename it never replaces
+            with file.open("x", encoding="utf-8") as new:  # unlike a rename it never replaces
+                new.write(made.text)
     except OSError as error:
         raise SlipformError(f"{error.filename or file} can't be written: {error.strerror}") from None
     return FirstSpec(file, spec, place.copy_to, made.assumptions, tuple(_doubts(signature, place, spec)))
@@ -65,8 +66,8 @@ def _copied(signature: Signature, place: Place) -> Iterator[None]:
     if place.copy_to is None:
         yield
         return
-    copy(signature, place.copy_to)
     try:
+        copy(signature, place.copy_to)
         yield
     except BaseException:
         shutil.rmtree(place.copy_to, ignore_errors=True)

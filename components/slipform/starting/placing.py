@@ -24,13 +24,15 @@ class Place:
     copy_to: Path | None = None
 
 
-def elsewhere(signature: Signature, uri: str, version: int) -> Place:
+def elsewhere(signature: Signature, uri: str) -> Place:
     """In a bucket or on a server, where somebody puts it: the digest and the size are those of the files here."""
     uri = uri.rstrip("/")
     if PurePosixPath(uri.partition("://")[2]).suffix:
         sha256 = digest(signature.main)
     else:
         sha256 = digest_of(_names(signature))
+    folder = signature.main.resolve().parent.name
+    version = int(folder) if re.fullmatch(r"[1-9][0-9]*", folder) else 1
     return Place(Address(uri, version, sha256, size=f"{max(1, -(-signature.size // 1024))}Ki"))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from ...spec.findings import SlipformError
@@ -41,7 +41,7 @@ class Signature:
     """A model's file or folder.
 
     ``format`` is a word of ``model.format``; ``files`` are all that belong to it, ``main`` among them; ``origin`` is a
-    phrase for people: the format's version and what made the file. ``batched`` is None where the tensors have to tell.
+    phrase for people: the format's version and what made the file.
     """
 
     format: str
@@ -50,8 +50,6 @@ class Signature:
     inputs: tuple[FoundTensor, ...]
     outputs: tuple[FoundTensor, ...]
     origin: str
-    batched: bool | None = None
-    notes: tuple[str, ...] = field(default=())
 
     @property
     def size(self) -> int:
