@@ -18,8 +18,11 @@ Capability = Literal[
 ]  # fmt: skip
 
 
+_NAME, _TAG = r"[a-z0-9.-]+(:[0-9]+)?(/[a-z0-9._-]+)+", r"(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?"
+
+
 def _image(value: str) -> str:
-    if not re.fullmatch(r"[a-z0-9.-]+(:[0-9]+)?(/[a-z0-9._-]+)+(:\w[\w.-]{0,127})?@sha256:[0-9a-f]{64}", value):
+    if not re.fullmatch(rf"{_NAME}{_TAG}@sha256:[0-9a-f]{{64}}", value):
         raise refuse(
             "not an image by digest",
             allowed="registry/name@sha256:<64 hexadecimal digits>, or registry/name:tag@sha256:…",
