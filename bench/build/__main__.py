@@ -29,7 +29,7 @@ from slipform_runtime.logs import Level, log
 HERE = Path(__file__).parent
 WAYS = (
     ("onnx", "fp32"), ("onnx", "fp16"), ("onnx", "int8-dynamic"), ("onnx", "int8-static"),
-    ("openvino", "fp32"), ("openvino", "fp16"), ("openvino", "int8-static"),
+    ("openvino", "fp32"), ("openvino", "fp16"), ("openvino", "int8-dynamic"), ("openvino", "int8-static"),
 )  # fmt: skip
 FILES = {"onnx": "model.onnx", "openvino": "model.xml"}
 EFFORT = Effort(least_runs=30, least_seconds=0.5, most_runs=1000, most_seconds=4)
