@@ -94,10 +94,10 @@ def repository() -> Iterator[Path]:
         yield root
 
 
-def servers(root: Path, head: str = "") -> set[str] | None:
+def servers(root: Path, head: str = "", stack: str = "dev") -> set[str] | None:
     base = git(root, "rev-parse", "main")
     with checkout.laid_out(root, (base, head)) as (before, after):
-        found = short_way.servers(root, (base, head), (before, after), project.find(root), "dev")
+        found = short_way.servers(root, (base, head), (before, after), project.find(root), stack)
         return None if found is None else set(found)
 
 
@@ -148,6 +148,11 @@ def test_between_two_commits_too(repository: Path) -> None:
     git(repository, "switch", "-qc", "change")
     git(repository, "commit", "-qam", "change")
     assert servers(repository, git(repository, "rev-parse", "change")) == {"a", "local"}
+
+
+def test_a_stack_may_be_named_with_its_organization(repository: Path) -> None:
+    written("model_specs/a.yaml", spec("a", more=MOVED))(repository)
+    assert servers(repository, stack="acme/dev") == {"a", "s", "local"}
 
 
 WHOLE: list[tuple[str, Callable[[Path], object]]] = [

@@ -47,7 +47,7 @@ def servers(
         changed = differing(top, *commits)
         if changed is None or changed - _below(roots, specs):
             return None
-        return _of_changed(specs, files, stack)
+        return _of_changed(specs, files, stack.rpartition("/")[2])
     except (SlipformError, OSError, ValueError):
         return None  # whatever is wrong, the program says it better
 
