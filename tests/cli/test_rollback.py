@@ -156,10 +156,10 @@ def test_a_digest_that_was_filled_in_is_no_other_version(slipform: Run, reposito
 
 def test_a_renamed_file_keeps_its_past(slipform: Run, repository: Path, commit: Commit) -> None:
     commit(("version: 12", "version: 14"))
-    git(repository, "mv", FRAUD, "model_specs/scam detection.yaml")
+    git(repository, "mv", FRAUD, "model_specs/scam [eu] detection.yaml")
     git(repository, "commit", "-qm", "Rename")
     for options in ((), ("--to", "12"), ("--to", "main~2")):
-        done = slipform("rollback", "model_specs/scam detection.yaml", *options)
+        done = slipform("rollback", "model_specs/scam [eu] detection.yaml", *options)
         assert done.returncode == 0, done.stderr
         assert changed(repository)[:2] == ["-  version: 14", "+  version: 12"]
         git(repository, "checkout", "-q", ".")

@@ -73,14 +73,14 @@ class History:
 
     def text(self, commit: Commit) -> str | None:
         """The file as it was; None where the commit removed it."""
-        return _git(self.top, "show", f"{commit.hash}:{commit.path}")
+        return _git(self.top, "cat-file", "blob", f"{commit.hash}:{commit.path}")
 
 
 def _git(folder: Path, *arguments: str) -> str | None:
     """What git answers; None where it says no."""
     try:
         done = subprocess.run(
-            ["git", "-c", "core.quotePath=false", "-C", str(folder), *arguments], capture_output=True, check=False
+            ["git", "--literal-pathspecs", "-C", str(folder), *arguments], capture_output=True, check=False
         )
     except FileNotFoundError:
         raise SlipformError("git is not installed, or not on PATH") from None
