@@ -179,6 +179,7 @@ def test_a_deadline_that_passes_in_the_queue_is_said(repository: Path, serve: Se
     library, client = clients(server)[0]
     x = tensor(library, "x", np.zeros((1, 1), np.float32), "FP32")
     done: queue.Queue[Any] = queue.Queue()
+    assert client.is_server_ready()  # connected: what waits for a connection is sent in any order
     for _ in range(3):
         client.async_infer("slow", [x], callback=lambda result, error: done.put(error))
     with pytest.raises(tritonclient.utils.InferenceServerException) as late:
