@@ -63,7 +63,7 @@ def measure(plane: Plane, folder: Path, namespace: str, window: str) -> list[dic
         for loop in made.loops.values():
             loop.replicas.until(lambda number: number >= ENOUGH)
         for loop in made.loops.values():
-            loop.replicas.until_rest(REST)
+            loop.replicas.until_rest(REST, since=begin)
         return [
             {"controller": controller, "up_window": window, **figures(loop, begin)}
             for controller, loop in made.loops.items()

@@ -9,6 +9,7 @@ import asyncio
 import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -149,10 +150,10 @@ def load(
 ) -> Iterator[Load]:
     """Load for the time of the block. With `lag` its clients learn that many seconds late which pods are ready."""
     made = Load(api, model, rate, protocols, lag)
-    thread = threading.Thread(target=lambda: asyncio.run(made.run()))
-    thread.start()
-    try:
-        yield made
-    finally:
-        made.stop()
-        thread.join()
+    with ThreadPoolExecutor(1) as thread:
+        running = thread.submit(lambda: asyncio.run(made.run()))
+        try:
+            yield made
+        finally:
+            made.stop()
+            running.result()

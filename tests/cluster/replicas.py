@@ -27,6 +27,7 @@ class Replicas:
     def __init__(self, model: Model) -> None:
         self.counts: list[Count] = []
         self._model = model
+        self._changed_at = 0.0
         self._wished_changes = threading.Condition()
 
     def until(self, holds: Callable[[int], bool], *, timeout: float = 180.0) -> None:
@@ -35,15 +36,14 @@ class Replicas:
             if not self._wished_changes.wait_for(lambda: bool(self.counts) and holds(self.counts[-1].wished), timeout):
                 raise TimeoutError(f"{self._model.name} after {timeout:.0f} s: {self.counts}")
 
-    def until_rest(self, quiet: float, *, timeout: float = 240.0) -> None:
-        """Waits until the number that is wished has not changed for some seconds."""
-        deadline = time.monotonic() + timeout
-        while True:
-            with self._wished_changes:
-                if not self._wished_changes.wait(quiet):
-                    return
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"{self._model.name} has not come to rest in {timeout:.0f} s: {self.counts}")
+    def until_rest(self, quiet: float, *, since: float, timeout: float = 240.0) -> None:
+        """Waits until the number that is wished has not changed for some seconds after a time."""
+        deadline = time.time() + timeout
+        with self._wished_changes:
+            while (left := max(since, self._changed_at) + quiet - time.time()) > 0:
+                if time.time() > deadline:
+                    raise TimeoutError(f"{self._model.name} has not come to rest in {timeout:.0f} s: {self.counts}")
+                self._wished_changes.wait(left)
 
     def between(self, begin: float, end: float) -> list[int]:
         """The numbers that were wished within a time, in their order, none twice in a row."""
@@ -63,6 +63,7 @@ class Replicas:
             last = self.counts[-1] if self.counts else None
             self.counts.append(count)
             if last is None or last.wished != count.wished:
+                self._changed_at = count.at
                 self._wished_changes.notify_all()
 
 

@@ -61,7 +61,7 @@ def told(plane: Plane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tup
         for loop in loops.values():
             loop.replicas.until(lambda number: number > FEWEST)
         for loop in loops.values():
-            loop.replicas.until_rest(QUIET)
+            loop.replicas.until_rest(QUIET, since=burst)
         rest = time.time()
 
         made.prometheus.stop()
@@ -71,7 +71,7 @@ def told(plane: Plane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tup
         loops["hpa"].until_says(HPA, "ScalingActive", holds=False)
         loops["keda"].until_says(SCALED_OBJECT, "Fallback", holds=True)
         for loop in loops.values():
-            loop.replicas.until_rest(QUIET - (time.time() - lost))
+            loop.replicas.until_rest(QUIET, since=lost)
 
         made.start_adapter(without="slipform_fastapi_utilization")
         made.prometheus.start()
