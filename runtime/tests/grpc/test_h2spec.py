@@ -4,9 +4,10 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.cluster.conftest import require
+
 from runtime_testing.models import classifier, put
 from runtime_testing.serving import RunningServer
-from tests.cluster.conftest import require
 
 
 def test_h2spec_finds_no_fault(repository: Path, serve: Callable[..., RunningServer]) -> None:
