@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 import xgboost
 from hypothesis import given, settings
@@ -29,7 +30,7 @@ from slipform.starting.models.recognise import read
 from slipform.starting.models.signature import Unreadable
 from slipform.starting.repository import write_repository
 
-from .networks import classifier, identity
+from .networks import identity
 
 DATA = Path(__file__).parent / "data"
 
@@ -124,6 +125,31 @@ def test_a_format_becomes_a_right_spec_with_a_build(
     assert (spec.model.format, spec.build.target, list(spec.model.inputs[0].shape)) == (format, "onnx", shape)
 
 
+CODE = """class Inner(Module):
+  def forward(self: __torch__.net.Inner,
+    other: Tensor) -> Tensor:
+    return other
+class Net(Module):
+  __parameters__ = []
+  def forward(self: __torch__.net.Net,
+    image: Tensor,
+    mask: Optional[Tensor]) -> Tuple[Tensor, Tensor]:
+    return (image, image)
+"""
+
+
+def test_torchscripts_arguments_are_named_and_its_pickle_is_not_run(tmp_path: Path) -> None:
+    pickled = b"\x80\x02c__torch__.net\nNet\nq\x00)\x81cos\nabort\n)R."
+    with zipfile.ZipFile(tmp_path / "m.pt", "w") as archive:
+        archive.writestr("m/data.pkl", pickled)
+        archive.writestr("m/constants.pkl", b"")
+        archive.writestr("m/code/__torch__/net.py", CODE)
+    with pytest.raises(
+        Unreadable, match="is TorchScript: it takes image, mask, and does not say of what type and shape"
+    ):
+        read(tmp_path / "m.pt")
+
+
 def test_what_a_program_takes_beside_tensors_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Unreadable, match="what is no tensor"):
         read(exported_program(tmp_path / "m.pt2", output={"as_int": 3}))
@@ -144,6 +170,14 @@ def test_mlflows_pickles_are_named_with_what_to_do(tmp_path: Path) -> None:
         read(tmp_path)
 
 
+def test_an_operator_whose_version_the_file_lacks_is_a_cut(tmp_path: Path) -> None:
+    model = onnx.load(identity(tmp_path / "m.onnx", ["batch", 2]))
+    model.graph.node[0].domain = "ai.onnx.ml"
+    (tmp_path / "m.onnx").write_bytes(model.SerializeToString())
+    with pytest.raises(Unreadable, match="cut off"):
+        read(tmp_path / "m.onnx")
+
+
 def test_json_of_something_else_is_no_model(tmp_path: Path) -> None:
     (tmp_path / "package.json").write_text('{"name": "x"}', encoding="utf-8")
     with pytest.raises(Unreadable, match="no whole model of XGBoost"):
@@ -151,7 +185,7 @@ def test_json_of_something_else_is_no_model(tmp_path: Path) -> None:
 
 
 WHOLE: dict[str, Callable[[Path], Path]] = {
-    "model.onnx": lambda file: classifier(file, ["a", "b"]),
+    "model.onnx": lambda file: identity(file, ["batch", 2]),
     "model.ubj": booster,
     "model.json": booster,
     "model.txt": text_booster,

@@ -25,7 +25,12 @@ _MESSAGES = {
         "input": (11, "*ValueInfoProto"),
         "output": (12, "*ValueInfoProto"),
     },
-    "NodeProto": {"output": (2, "*string"), "op_type": (4, "string"), "attribute": (5, "*AttributeProto")},
+    "NodeProto": {
+        "output": (2, "*string"),
+        "op_type": (4, "string"),
+        "attribute": (5, "*AttributeProto"),
+        "domain": (7, "string"),
+    },
     "AttributeProto": {"name": (1, "string"), "ints": (8, "*int64"), "strings": (9, "*bytes")},
     "TensorProto": {"name": (8, "string"), "external_data": (13, "*StringStringEntryProto")},
     "StringStringEntryProto": {"key": (1, "string"), "value": (2, "string")},
@@ -95,12 +100,18 @@ def _parsed(file: Path) -> Any:
         model = _model_type().FromString(file.read_bytes())
     except DecodeError:
         model = None
-    if model is None or not model.ir_version or not model.opset_import or not model.graph.output:
+    if model is None or not model.ir_version or not model.graph.output or not _imports_what_it_uses(model):
         raise Unreadable(
             f"{file} is no whole ONNX model: cut off, or of another format\n"
             "    read are ONNX, XGBoost, LightGBM, SavedModel, torch.export and folders of MLflow"
         )
     return model
+
+
+def _imports_what_it_uses(model: Any) -> bool:
+    """The imports stand at a file's end: one that is cut off between two of them lacks the second."""
+    imported = {entry.domain or "ai.onnx" for entry in model.opset_import}
+    return imported >= {node.domain or "ai.onnx" for node in model.graph.node} and bool(imported)
 
 
 def _problem(value: Any) -> str | None:

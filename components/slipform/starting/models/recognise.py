@@ -6,7 +6,7 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
-from . import boosters, mlflow, onnx, pytorch, tensorflow
+from . import boosters, mlflow, onnx, pytorch, tensorflow, torchscript
 from .signature import Signature, Unreadable
 
 SKLEARN = (
@@ -88,9 +88,13 @@ def _zip(file: Path) -> Signature:
     names = {path.rpartition("/")[2] for path in paths}
     if any(path.endswith(pytorch.PROGRAMS) for path in paths):
         return pytorch.read(file)
+    if torchscript.CONSTANTS in names:
+        takes = ", ".join(torchscript.arguments(file)) or "something"
+        raise Unreadable(
+            f"{file} is TorchScript: it takes {takes}, and does not say of what type and shape\n    {TORCH}"
+        )
     if "data.pkl" in names:
-        kind = "TorchScript" if "constants.pkl" in names else "a pickle of PyTorch's"
-        raise Unreadable(f"{file} is {kind}, which does not say what goes in and out\n    {TORCH}")
+        raise Unreadable(f"{file} is a pickle of PyTorch's, which does not say what goes in and out\n    {TORCH}")
     if "config.json" in names:
         raise Unreadable(f"{file} is Keras' own format\n    {KERAS}")
     raise Unreadable(f"{file} is a zip archive\n    unpack it")
