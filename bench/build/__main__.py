@@ -38,7 +38,7 @@ HEADINGS = ("model", "target", "precision", "size", "latency at 1", "at the larg
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--models", metavar="NAME,…", help="only these")
+    parser.add_argument("--models", metavar="NAME,…", help="only these, which last.json does not keep")
     parser.add_argument("--rapidocr", type=Path, metavar="DIR", help="the models folder of that wheel, unpacked")
     arguments = parser.parse_args()
     log.level = Level.ERROR
@@ -56,7 +56,8 @@ def main() -> None:
         "tools": versions(("onnx", "onnxruntime", "openvino")),
         "rows": rows,
     }
-    (HERE / "last.json").write_text(json.dumps(facts, indent=2) + "\n")
+    if not arguments.models:
+        (HERE / "last.json").write_text(json.dumps(facts, indent=2) + "\n")
     table = [f"| {' | '.join(HEADINGS)} |", f"|{'---|' * len(HEADINGS)}", *map(_line, rows)]
     sys.stdout.write("\n".join(table) + "\n")
 
