@@ -20,10 +20,18 @@ class EngineError(Exception):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What the engine did, by its own event log: {urn: operation}, without those that change nothing."""
+    """What the engine did or would do, by its own event log: {urn: operation}, those with "same" too.
 
-    operations: dict[str, str]
+    A replacement has three steps; "replace" stands for them all.
+    """
+
+    steps: dict[str, str]
     log: str
+
+    @property
+    def operations(self) -> dict[str, str]:
+        """Without what stays the same."""
+        return {urn: operation for urn, operation in self.steps.items() if operation != "same"}
 
 
 class Engine:
@@ -42,7 +50,8 @@ class Engine:
         return self._change("up", "--yes", "--skip-preview")
 
     def refresh(self) -> Outcome:
-        return self._change("refresh", "--yes", "--skip-preview")
+        """What of the state was found to be otherwise, which of nearly every object is its status."""
+        return self._change("refresh", "--yes", "--skip-preview", event="resOutputsEvent")
 
     def destroy(self) -> Outcome:
         return self._change("destroy", "--yes", "--skip-preview")
@@ -53,11 +62,11 @@ class Engine:
         resources: list[dict[str, Any]] = deployment.get("resources", [])
         return resources
 
-    def _change(self, command: str, *arguments: str) -> Outcome:
+    def _change(self, command: str, *arguments: str, event: str = "resourcePreEvent") -> Outcome:
         events = self._folder / f"{command}.events"
         events.unlink(missing_ok=True)
         log = self._run(command, *arguments, "--non-interactive", "--event-log", str(events))
-        return Outcome(_operations(events), log)
+        return Outcome(_steps(events, event), log)
 
     def _run(self, *arguments: str) -> str:
         output = self._folder / "output"
@@ -109,12 +118,10 @@ def real_plugin(package: str) -> Path | None:
     return next(iter(sorted(home.glob(f"plugins/resource-{package}-v*/pulumi-resource-{package}"))), None)
 
 
-def _operations(events: Path) -> dict[str, str]:
+def _steps(events: Path, event: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for line in events.read_text().splitlines():
-        metadata = json.loads(line).get("resourcePreEvent", {}).get("metadata", {})
-        operation = metadata.get("op")
-        # A replacement has three steps; "replace" stands for them all.
-        if operation in ("create", "update", "delete", "replace"):
-            found[metadata["urn"]] = operation
+        metadata = json.loads(line).get(event, {}).get("metadata", {})
+        if metadata.get("op") in ("same", "create", "update", "delete", "replace"):
+            found[metadata["urn"]] = metadata["op"]
     return found

@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,23 +26,27 @@ class Rendered:
     def of_kind(self, *kinds: str) -> list[Object]:
         return [found for found in self.objects if found["kind"] in kinds]
 
-    def namespaces(self) -> set[str]:
-        """The namespaces that the manifests are for and do not make themselves."""
-        named = {found["metadata"]["namespace"] for found in self.objects if "namespace" in found["metadata"]}
-        return named - {found["metadata"]["name"] for found in self.of_kind("Namespace")}
-
 
 def render(stack: str, folder: Path, root: Path = REPOSITORY) -> Rendered:
     """Runs the command line as a user does."""
-    done = subprocess.run(
-        [sys.executable, "-m", "slipform.cli.main", "plan", "--stack", stack, "--render", folder],
-        cwd=root, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    if done.returncode != 0:
-        raise RuntimeError(f"slipform plan -s {stack} ended with {done.returncode}\n{done.stdout}{done.stderr}")
+    command("plan", "--stack", stack, "--render", str(folder), root=root)
     files = sorted(folder.glob("*.yaml"))
     objects = [found for file in files for found in yaml.safe_load_all(file.read_text()) if found]
     return Rendered(stack, folder, objects)
+
+
+def command(*arguments: str, root: Path = REPOSITORY) -> str:
+    """What a `slipform` command prints."""
+    program = [sys.executable, "-m", "slipform.cli.main", *arguments]
+    done = subprocess.run(program, cwd=root, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise RuntimeError(f"slipform {' '.join(arguments)} ended with {done.returncode}\n{done.stdout}{done.stderr}")
+    return done.stdout
+
+
+def stack_config(stack: str, root: Path = REPOSITORY) -> Object:
+    config: Object = yaml.safe_load((root / "stacks" / f"Pulumi.{stack}.yaml").read_text())["config"]
+    return config
 
 
 def apply_all(api: Api, objects: Iterable[Object]) -> list[str]:
@@ -56,20 +60,30 @@ def apply_all(api: Api, objects: Iterable[Object]) -> list[str]:
     return refused
 
 
-def preconditions(rendered: Rendered) -> list[Object]:
+def preconditions(objects: Sequence[Object]) -> list[Object]:
     """What a user has in the cluster before: the namespaces, and the service accounts that specs name."""
-    made = {(found["metadata"]["namespace"], found["metadata"]["name"]) for found in rendered.of_kind("ServiceAccount")}
+
+    def of_kind(*kinds: str) -> list[Object]:
+        return [found for found in objects if found["kind"] in kinds]
+
+    made = {(found["metadata"]["namespace"], found["metadata"]["name"]) for found in of_kind("ServiceAccount")}
     named = {
         (found["metadata"]["namespace"], account)
-        for found in rendered.of_kind("Deployment", "Job")
+        for found in of_kind("Deployment", "Job")
         if (account := found["spec"]["template"]["spec"].get("serviceAccountName"))
     }
     return [
-        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in sorted(rendered.namespaces())
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in sorted(namespaces(objects))
     ] + [
         {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name, "namespace": namespace}}
         for namespace, name in sorted(named - made)
     ]  # fmt: skip
+
+
+def namespaces(objects: Iterable[Object]) -> set[str]:
+    """The namespaces that the objects are for and do not make themselves."""
+    made = {found["metadata"]["name"] for found in objects if found["kind"] == "Namespace"}
+    return {found["metadata"]["namespace"] for found in objects if "namespace" in found["metadata"]} - made
 
 
 def label(manifest: Object) -> str:
@@ -86,16 +100,21 @@ def nodes_for(objects: Iterable[Object], each: int = 8) -> list[Object]:
     Every node is one of 4 CPUs and 16 GiB, a g6.xlarge less what its kubelet keeps, so that what does not fit there
     shows here too.
     """
-    pools: dict[str, bool] = {}
+    return [
+        nodes.node(f"{pool}-{number}", cpu="3920m", memory="14Gi", gpus=int(has_gpus), labels={POOL: pool})
+        for pool, has_gpus in pools(objects).items()
+        for number in range(each)
+    ]
+
+
+def pools(objects: Iterable[Object]) -> dict[str, bool]:
+    """The pools that pods ask for, and whether any of those pods asks for GPUs."""
+    found: dict[str, bool] = {}
     for template in pod_templates(objects):
         pool = template["spec"].get("nodeSelector", {}).get(POOL)
         if pool is not None:
-            pools[pool] = pools.get(pool, False) or gpus(template["spec"]) > 0
-    return [
-        nodes.node(f"{pool}-{number}", cpu="3920m", memory="14Gi", gpus=int(has_gpu), labels={POOL: pool})
-        for pool, has_gpu in sorted(pools.items())
-        for number in range(each)
-    ]
+            found[pool] = found.get(pool, False) or gpus(template["spec"]) > 0
+    return dict(sorted(found.items()))
 
 
 def gpus(pod_spec: Object) -> int:

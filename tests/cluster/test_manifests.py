@@ -11,8 +11,24 @@ import yaml
 from tests.cluster import nodes
 from tests.cluster.api import DynamicApiError, NotFoundError, Object
 from tests.cluster.conftest import require
-from tests.cluster.manifests import POOL, STACKS, Rendered, apply_all, gpus, label, nodes_for, preconditions, render
+from tests.cluster.manifests import (
+    POOL,
+    STACKS,
+    Rendered,
+    apply_all,
+    command,
+    gpus,
+    label,
+    namespaces,
+    nodes_for,
+    preconditions,
+    render,
+    stack_config,
+)
 from tests.cluster.plane import Plane
+
+WITH_RULES = [stack for stack in STACKS if "prometheus-operator" in stack_config(stack)["slipform:has"]]
+WITH_GPUS = [stack for stack in STACKS if "gpu-device-plugin" in stack_config(stack)["slipform:has"]]
 
 
 @pytest.fixture(scope="module", params=STACKS)
@@ -25,7 +41,7 @@ def applied(plane: Plane, rendered: Rendered) -> Iterator[Rendered]:
     """The stack's manifests in the cluster, with the nodes that its pools would make."""
     # Namespaces first, as `kubectl apply` has them.
     ordered = sorted(rendered.objects, key=lambda found: found["kind"] != "Namespace")
-    assert apply_all(plane.api, preconditions(rendered)) == []
+    assert apply_all(plane.api, preconditions(rendered.objects)) == []
     with nodes.added(plane.api, *nodes_for(rendered.objects)):
         try:
             assert apply_all(plane.api, ordered) == []
@@ -35,7 +51,7 @@ def applied(plane: Plane, rendered: Rendered) -> Iterator[Rendered]:
 
 
 def _remove(plane: Plane, rendered: Rendered) -> None:
-    names = rendered.namespaces() | {found["metadata"]["name"] for found in rendered.of_kind("Namespace")}
+    names = namespaces(rendered.objects) | {found["metadata"]["name"] for found in rendered.of_kind("Namespace")}
     for manifest in rendered.objects:
         metadata = manifest["metadata"]
         try:
@@ -83,6 +99,27 @@ def test_every_pod_runs_and_on_its_own_pool(plane: Plane, applied: Rendered) -> 
         assert wanted in (None, pools[pod["spec"]["nodeName"]]), pod["metadata"]["name"]
 
 
+@pytest.mark.parametrize("rendered", WITH_GPUS, indirect=True)
+def test_a_pod_with_gpus_names_its_pool_and_a_pool_without_room_says_so(plane: Plane, applied: Rendered) -> None:
+    serving = [found for found in applied.of_kind("Deployment") if gpus(found["spec"]["template"]["spec"])]
+    assert serving
+    assert all(found["spec"]["template"]["spec"]["nodeSelector"][POOL] for found in serving)
+    metadata = serving[0]["metadata"]
+    name, namespace = metadata["name"], metadata["namespace"]
+    before = plane.api.get("apps/v1", "Deployment", name, namespace)["spec"]["replicas"]
+    labels = ",".join(f"{key}={value}" for key, value in serving[0]["spec"]["selector"]["matchLabels"].items())
+
+    def scale(replicas: int) -> None:
+        plane.api.patch("apps/v1", "Deployment", name, namespace, {"spec": {"replicas": replicas}})
+
+    scale(20)
+    try:
+        plane.api.until("v1", "Pod", _one_has_no_room, namespace=namespace, labels=labels)
+    finally:
+        scale(before)
+        plane.api.until("v1", "Pod", lambda found: len(found) <= before, namespace=namespace, labels=labels)
+
+
 def test_no_pod_without_gpus_is_on_a_gpu_node(plane: Plane, applied: Rendered) -> None:
     with_gpus = {
         found["metadata"]["name"]
@@ -110,16 +147,24 @@ def test_a_drain_takes_no_more_pods_than_the_disruption_budget_allows(plane: Pla
             assert status[name]["status"]["desiredHealthy"] == len(pods) - allowed
 
 
-def test_promtool_accepts_every_rule(rendered: Rendered, tmp_path: Path) -> None:
-    rules = rendered.of_kind("PrometheusRule")
-    if not rules:
-        pytest.skip(f"the stack {rendered.stack} has no PrometheusRule")
+@pytest.mark.parametrize("rendered", WITH_RULES, indirect=True)
+def test_promtool_accepts_every_rule_and_runs_the_tests_beside_it(rendered: Rendered, tmp_path: Path) -> None:
     [promtool] = require("promtool")
-    for rule in rules:
-        file = tmp_path / f"{rule['metadata']['name']}.yaml"
-        file.write_text(yaml.safe_dump({"groups": rule["spec"]["groups"]}))
-        judged = subprocess.run([promtool, "check", "rules", file], capture_output=True, text=True, check=False)
-        assert judged.returncode == 0, judged.stdout + judged.stderr
+    command("plan", "--stack", rendered.stack, "--rules", str(tmp_path))
+    files = sorted(tmp_path.glob("*.rules.yaml"))
+    applied = {found["metadata"]["name"]: found["spec"]["groups"] for found in rendered.of_kind("PrometheusRule")}
+    written = {file.name.partition(".")[0]: yaml.safe_load(file.read_text())["groups"] for file in files}
+    assert written == applied
+    tests = sorted(tmp_path.glob("*.tests.yaml"))
+    assert [file.name.partition(".")[0] for file in tests] == sorted(applied)
+    # tests/infra runs the tests of every spec, which takes its time; here it is that they are found and run as written.
+    for judge, judged in (("check", files), ("test", tests[:1])):
+        done = subprocess.run([promtool, judge, "rules", *judged], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def _one_has_no_room(found: dict[str, Object]) -> bool:
+    return any(f"Insufficient {nodes.GPU}" in str(pod["status"].get("conditions")) for pod in found.values())
 
 
 @contextmanager

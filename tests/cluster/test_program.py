@@ -1,141 +1,199 @@
-"""This repository's program and stacks under the real engine, against what `slipform plan` foretells."""
+"""This repository's program under the real engine: its life in each stack, and whether it does what was foretold.
 
-import copy
-import json
+The tests of one stack go on where the one before them ended, as a stack's own life does.
+"""
+
 import os
+import random
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
-from tests.cluster import nodes
 from tests.cluster.conftest import require
-from tests.cluster.engine import TOOLS, Engine
-from tests.cluster.manifests import REPOSITORY, STACKS, apply_all, nodes_for, preconditions, render
+from tests.cluster.edits import edit
+from tests.cluster.engine import TOOLS, EngineError
+from tests.cluster.manifests import STACKS
 from tests.cluster.plane import Plane
+from tests.cluster.program import Project, Steps, deployed, differing
 
+from slipform.plan import Resource
+
+CHANGES = int(os.environ.get("SLIPFORM_CHANGES", "8"))
+"""How many generated changes are tried; each costs some twenty seconds."""
 IMAGE = f"example.com/other@sha256:{'1' * 64}"
+FRAUD, IRIS = "model_specs/fraud.yaml", "model_specs/iris.yaml"
 
 
-@dataclass(frozen=True)
-class Project:
-    """A copy of this repository's project, whose stack is on the tests' cluster."""
-
-    root: Path
-    stack: str
-    engine: Engine
-
-    def plan(self) -> dict[str, dict[str, Any]]:
-        """What `slipform plan` foretells: {urn: resource}, the stack itself left out."""
-        planned = json.loads(self.run("plan", "--stack", self.stack, "--format", "json"))
-        return {found["urn"]: found for found in planned["resources"]}
-
-    def run(self, *arguments: str) -> str:
-        command = [sys.executable, "-m", "slipform.cli.main", *arguments]
-        done = subprocess.run(command, cwd=self.root, env=os.environ, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
-    def change(self, file: str, *keys: str, to: Any) -> None:
-        """Writes one field of a YAML file of the project."""
-        path = self.root / file
-        document = yaml.safe_load(path.read_text())
-        place = document
-        for key in keys[:-1]:
-            place = place.setdefault(key, {})
-        place[keys[-1]] = to
-        path.write_text(yaml.safe_dump(document, sort_keys=False))
-
-
-@pytest.fixture(scope="module", params=STACKS)
-def project(
-    request: pytest.FixtureRequest, plane: Plane, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Project]:
+@pytest.fixture(scope="module")
+def prod(plane: Plane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     require(*TOOLS)
-    folder = tmp_path_factory.mktemp(f"program-{request.param}")
-    root = folder / "project"
-    root.mkdir()
-    shutil.copy(REPOSITORY / "Pulumi.yaml", root)
-    for name in ("stacks", "model_specs"):
-        shutil.copytree(REPOSITORY / name, root / name)
-    _point_at(root / "stacks" / f"Pulumi.{request.param}.yaml", plane)
-    engine_folder = folder / "engine"
-    engine_folder.mkdir()
-    rendered = render(request.param, folder / "manifests", root)
-    with nodes.added(plane.api, *nodes_for(rendered.objects)):
-        assert apply_all(plane.api, preconditions(rendered)) == []
-        project = Project(root, request.param, Engine(root, request.param, engine_folder))
-        try:
-            yield project
-        finally:
-            project.engine.destroy()
-            for namespace in rendered.namespaces():
-                plane.api.delete("v1", "Namespace", namespace)
-            plane.api.until("v1", "Namespace", lambda found: not rendered.namespaces() & found.keys())
+    with deployed(plane, "prod", tmp_path_factory.mktemp("prod")) as project:
+        yield project
 
 
-def _point_at(stack_file: Path, plane: Plane) -> None:
-    config = yaml.safe_load(stack_file.read_text())
-    cluster = config["config"]["slipform:cluster"]
-    cluster.update(context=plane.context, kubeconfig=str(plane.kubeconfig))
-    config["config"].pop("slipform:protected", None)  # so that the test can take it all down
-    stack_file.write_text(yaml.safe_dump(config, sort_keys=False))
+def by_kind(steps: Steps, *operations: str) -> dict[str, str]:
+    """Operations by "Kind/name" of what is no component."""
+    found = {urn: operation for urn, operation in steps.items() if urn.split("::")[2].split("$")[-1].count(":") == 2}
+    return {
+        f"{urn.split('::')[2].rpartition(':')[2]}/{urn.split('::')[3]}": operation
+        for urn, operation in found.items()
+        if operation in operations
+    }  # fmt: skip
 
 
-def test_the_preview_makes_what_the_plan_foretells(project: Project) -> None:
-    assert without_stack(project.engine.preview().operations) == dict.fromkeys(project.plan(), "create")
+@pytest.mark.parametrize("stack", [stack for stack in STACKS if stack != "prod"])
+def test_another_stack_lives_from_its_preview_to_its_end(plane: Plane, tmp_path: Path, stack: str) -> None:
+    require(*TOOLS)
+    with deployed(plane, stack, tmp_path) as project:
+        assert differing(*project.preview()) == {}
+        assert differing(*project.up()) == {}
+        assert project.engine.up().operations == {}
+        project.engine.destroy()
+        assert project.engine.state() == []
 
 
-def test_an_update_makes_it_and_the_next_changes_nothing(project: Project) -> None:
-    assert without_stack(project.engine.up().operations) == dict.fromkeys(project.plan(), "create")
-    assert project.engine.up().operations == {}
+def test_a_preview_makes_what_the_plan_foretells(prod: Project) -> None:
+    planned = {found["urn"] for found in prod.run("plan")["resources"]}
+    foretold, previewed = prod.preview()
+    assert previewed == foretold == dict.fromkeys(planned, "create")
 
 
-@pytest.mark.parametrize(
-    ("file", "keys", "value"),
-    [
-        ("stacks/Pulumi.{stack}.yaml", ("config", "slipform:images", "runtime"), IMAGE),
-        ("stacks/Pulumi.{stack}.yaml", ("config", "slipform:labels", "reviewed"), "yes"),
-        ("model_specs/iris.yaml", ("stacks", "{stack}", "scaling", "max_replicas"), 4),
-        ("model_specs/iris.yaml", ("serving", "batching", "max_queue_delay"), "7ms"),
-        ("model_specs/iris.yaml", ("name",), "flowers"),
-    ],
-    ids=["another image", "another label", "more replicas", "another batching", "another name"],
-)  # fmt: skip
-def test_a_change_touches_what_the_plans_differ_in_and_nothing_else(
-    project: Project, file: str, keys: tuple[str, ...], value: object
-) -> None:
-    before = project.plan()
-    project.change(file.format(stack=project.stack), *(key.format(stack=project.stack) for key in keys), to=value)
-    after = project.plan()
-    assert before != after
-    touched = project.engine.up().operations
-    custom = {urn for urn, found in {**before, **after}.items() if found["custom"]}
-    differing = {urn for urn in custom if declared(before.get(urn)) != declared(after.get(urn))}
-    assert touched.keys() & custom == differing
-    assert {urn for urn, operation in touched.items() if operation == "create"} == after.keys() - before.keys()
-    assert {urn for urn, operation in touched.items() if operation == "delete"} == before.keys() - after.keys()
-    assert project.engine.up().operations == {}
+def test_an_update_makes_it_and_the_next_changes_nothing(prod: Project) -> None:
+    foretold, done = prod.up()
+    assert done == foretold
+    assert prod.engine.up().operations == {}
 
 
-def without_stack(operations: dict[str, str]) -> dict[str, str]:
-    return {urn: operation for urn, operation in operations.items() if "pulumi:pulumi:Stack" not in urn}
+def test_a_new_version_appears_as_a_canary_and_nothing_of_the_old_is_replaced(prod: Project) -> None:
+    models = prod.root / "model_specs/models/iris"
+    shutil.copytree(models / "1", models / "2")
+    serving = of_kind(prod, "Deployment", "iris")
+    before = prod.live(serving)
+    prod.change(IRIS, "rollout", to={"strategy": "canary", "candidate": {"version": 2}, "weight": 10})
+    foretold, done = prod.up()
+    assert differing(foretold, done) == {}
+    assert by_kind(done, "replace", "delete") == {}
+    assert {"Deployment/iris-candidate": "create", "VirtualService/iris": "update"}.items() <= by_kind(
+        done, "create", "update"
+    ).items()
+    after = prod.live(serving)
+    assert after["metadata"]["uid"] == before["metadata"]["uid"]
+    assert after["spec"]["template"] == before["spec"]["template"]
+    route = prod.live(of_kind(prod, "VirtualService", "iris"))
+    shared = [rule["route"] for rule in route["spec"]["http"] if len(rule["route"]) > 1]
+    assert shared
+    assert all([each["weight"] for each in weighed] == [90, 10] for weighed in shared)
 
 
-def declared(planned: dict[str, Any] | None) -> Any:
-    """The inputs that the engine compares: all but those that the program tells it to ignore."""
-    if planned is None:
-        return None
-    inputs = copy.deepcopy(planned["inputs"])
-    for path in planned.get("options", {}).get("ignore_changes", []):
-        *parents, last = path.split(".")
-        place = inputs
-        for key in parents:
-            place = place.get(key, {})
-        place.pop(last, None)
-    return inputs
+def test_another_image_updates_the_pods_that_run_it_as_the_command_says(prod: Project) -> None:
+    for command in (["init", "-q"], ["add", "."], [*_as_somebody(), "commit", "-qm", "as deployed"]):
+        subprocess.run(["git", "-C", str(prod.root), *command], check=True)
+    prod.change(prod_file(prod), "config", "slipform:images", "runtime", to=IMAGE)
+    said = prod.run("diff", "HEAD")
+    foretold, done = prod.up()
+    assert differing(foretold, done) == {}
+    assert {change["urn"]: change["action"] for model in said["models"] for change in model["changes"]} == {
+        urn: operation for urn, operation in done.items() if operation != "same"
+    }
+    assert by_kind(done, "create", "replace", "delete") == {}
+    assert {"Deployment/iris", "Deployment/iris-candidate", "Deployment/fraud"} <= by_kind(done, "update").keys()
+
+
+def test_what_cannot_be_updated_is_replaced(prod: Project) -> None:
+    prod.change(FRAUD, "nodes", "capacity", to="spot")
+    foretold, done = prod.up()
+    assert differing(foretold, done) == {}
+    assert by_kind(done, "create", "update", "replace", "delete") == {"NodeGroup/fraud": "replace"}
+
+
+def test_a_refused_update_says_why_and_once_mended_the_next_one_does_the_rest(prod: Project) -> None:
+    namespace = "models"
+    full = {
+        "apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "full", "namespace": namespace},
+        "spec": {"hard": {"count/configmaps": "0"}},
+    }  # fmt: skip
+    prod.plane.api.apply(full)
+    prod.plane.api.until(
+        "v1", "ResourceQuota", lambda found: "used" in found["full"].get("status", {}), namespace=namespace
+    )
+    prod.change(IRIS, "serving", "batching", "max_queue_delay", to="7ms")
+    prod.change(IRIS, "scaling", "max_replicas", to=9)
+    foretold, _ = prod.preview()
+    with pytest.raises(EngineError, match="exceeded quota: full"):
+        prod.engine.up()
+    prod.plane.api.delete("v1", "ResourceQuota", "full", namespace)
+    left = prod.engine.up().steps
+    changed = {urn for urn, operation in foretold.items() if operation != "same"}
+    assert {urn for urn, operation in left.items() if operation != "same"} <= changed
+    assert prod.engine.up().operations == {}
+    prod.there = prod.plan()
+
+
+def test_what_was_deleted_by_hand_is_found_by_refresh_and_made_again(prod: Project) -> None:
+    budget = of_kind(prod, "PodDisruptionBudget", "iris")
+    prod.plane.api.delete("policy/v1", "PodDisruptionBudget", "iris", "models")
+    found = prod.engine.refresh().operations
+    assert [urn for urn, operation in found.items() if operation == "delete"] == [budget.urn]
+    assert prod.engine.up().operations == {budget.urn: "create"}
+    assert prod.live(budget)
+
+
+def test_what_was_changed_by_hand_is_found_by_refresh_and_said_to_have_two_owners(prod: Project) -> None:
+    scaler = of_kind(prod, "HorizontalPodAutoscaler", "fraud")
+    before = prod.live(scaler)["spec"]["maxReplicas"]
+
+    def by_hand(replicas: int) -> None:
+        prod.plane.api.patch(
+            "autoscaling/v2", "HorizontalPodAutoscaler", "fraud", "models", {"spec": {"maxReplicas": replicas}}
+        )
+
+    by_hand(before + 7)
+    try:
+        prod.engine.refresh()
+        assert prod.engine.preview().operations == {scaler.urn: "update"}
+        with pytest.raises(EngineError, match=r"conflict with .*: \.spec\.maxReplicas"):
+            prod.engine.up()
+    finally:
+        by_hand(before)
+        prod.engine.refresh()
+    assert prod.engine.up().operations == {}
+
+
+@pytest.mark.parametrize("seed", range(CHANGES))
+def test_a_generated_change_does_what_was_foretold(prod: Project, seed: int, tmp_path: Path) -> None:
+    """Six changes to specs and stack at once; every fourth time the engine also makes them, and the stack goes on."""
+    shutil.copytree(prod.root, tmp_path / "before")
+    said = edit(prod.root, prod.stack, random.Random(seed), 6)
+    foretold, previewed = prod.preview()
+    assert differing(foretold, previewed) == {}, said
+    if seed % 4 == 3:
+        foretold, done = prod.up()
+        assert differing(foretold, done) == {}, said
+        assert prod.engine.preview().operations == {}
+    else:
+        shutil.rmtree(prod.root)
+        shutil.copytree(tmp_path / "before", prod.root)
+
+
+def test_at_the_end_all_of_it_goes(prod: Project) -> None:
+    made = {each.urn for each in prod.there.resources}
+    assert prod.engine.destroy().operations.keys() >= made
+    assert prod.engine.state() == []
+    left = [found["kind"] for found in prod.plane.api.list("apps/v1", "Deployment", "models")]
+    assert left == []
+
+
+def of_kind(project: Project, kind: str, name: str) -> Resource:
+    """The one planned Kubernetes object of a kind and a name."""
+    [found] = [each for each in project.there.resources if each.kind == kind and each.name == name]
+    return found
+
+
+def prod_file(project: Project) -> str:
+    return f"stacks/Pulumi.{project.stack}.yaml"
+
+
+def _as_somebody() -> list[str]:
+    return ["-c", "user.name=tests", "-c", "user.email=tests@example.com"]

@@ -5,7 +5,7 @@ import uuid
 from typing import Any
 
 from tests.cluster.standin.provider import StandIn, serve
-from tests.cluster.standin.wire import Data
+from tests.cluster.standin.wire import UNKNOWN, Data, Difference
 
 # From the ForceNew fields of the Terraform provider beneath pulumi-aws 7, on purpose apart from Slipform's own table.
 FORCE_NEW: dict[str, tuple[str, ...]] = {
@@ -20,15 +20,18 @@ FORCE_NEW: dict[str, tuple[str, ...]] = {
     "aws:iam/policy:Policy": ("name", "namePrefix", "path", "description"),
 }  # fmt: skip
 ACCOUNT = "123456789012"
+# A launch template has a new version after any change but of these (its CustomizeDiff, in the same provider).
+SAME_VERSION = {"name", "namePrefix", "description", "defaultVersion", "updateDefaultVersion"}
 
 
 class AwsStandIn(StandIn):
     version = "7.0.0"
 
-    def replaces(self, inputs: Data, resource_type: str, path: str) -> bool:
+    def replaces(self, found: Difference, new: Data, resource_type: str) -> bool:
         if resource_type not in FORCE_NEW:
             raise ValueError(f"the stand-in for AWS knows nothing of {resource_type}: add what replaces it")
-        return any(re.match(re.escape(field) + r"($|[.\[])", path) for field in ("region", *FORCE_NEW[resource_type]))
+        fields = ("region", *FORCE_NEW[resource_type])
+        return any(re.match(re.escape(field) + r"($|[.\[])", found.path) for field in fields)
 
     def same_name(self, old: Data, new: Data) -> bool:
         return "name" in old and old["name"] == new.get("name")
@@ -42,9 +45,18 @@ class AwsStandIn(StandIn):
     def read(self, resource_id: str, inputs: Data, state: Data) -> tuple[Data, Data] | None:
         return state, inputs
 
-    def update(self, resource_id: str, old: Data, inputs: Data, request: Any) -> Data:
-        kept = {"name": resource_id, "arn": f"arn:aws:::{resource_id}", "latestVersion": 2}
-        return kept | inputs
+    def update(self, resource_id: str, state: Data, inputs: Data, request: Any) -> Data:
+        return self._kept(state) | inputs | self._version(state, inputs, state.get("latestVersion", 0) + 1)
+
+    def preview_update(self, state: Data, inputs: Data) -> Data:
+        return self._kept(state) | inputs | self._version(state, inputs, UNKNOWN)
+
+    def _kept(self, state: Data) -> Data:
+        return {key: state[key] for key in ("name", "arn", "latestVersion") if key in state}
+
+    def _version(self, state: Data, inputs: Data, new: int | str) -> Data:
+        changed = {key for key in inputs.keys() | state.keys() if inputs.get(key) != state.get(key)}
+        return {"latestVersion": new} if changed - SAME_VERSION - {"arn", "latestVersion"} else {}
 
     def delete(self, resource_id: str, state: Data, timeout: float) -> None: ...
 

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.cluster.api import Api, NotFoundError, Object
-from tests.cluster.standin import awaiting, kubernetes_replacement
+from tests.cluster.standin import awaiting, kubernetes_diff, kubernetes_replacement
 from tests.cluster.standin.provider import PartialFailure, StandIn, serve
-from tests.cluster.standin.wire import Data, differences
+from tests.cluster.standin.wire import Data, Difference, differences
 
 MANAGER = "pulumi-kubernetes"
 FORCE = "pulumi.com/patchForce"
@@ -32,11 +32,18 @@ class KubernetesStandIn(StandIn):
             "Secret": str(arguments.get("enableSecretMutable", "")).lower() == "true",
         }
 
-    def replaces(self, inputs: Data, resource_type: str, path: str) -> bool:
-        return kubernetes_replacement.replaces(
-            inputs["apiVersion"], inputs["kind"], path,
-            mutable_data=self._mutable, immutable=bool(inputs.get("immutable")),
-        )  # fmt: skip
+    def check(self, inputs: Data) -> Data:
+        return self._placed(inputs)
+
+    def another_place(self, old: Data, new: Data) -> list[str]:
+        return kubernetes_diff.another_cluster(old, new)
+
+    def changes(self, old_inputs: Data, state: Data, new: Data, request: Any) -> Iterable[Difference]:
+        namespaced = self._api.is_namespaced(new["apiVersion"], new["kind"])
+        return kubernetes_diff.changes(old_inputs, state, new, namespaced=namespaced, ignored=request.ignoreChanges)
+
+    def replaces(self, found: Difference, new: Data, resource_type: str) -> bool:
+        return kubernetes_replacement.replaces(found, new, mutable_data=self._mutable)
 
     def same_name(self, old: Data, new: Data) -> bool:
         return all(old["metadata"].get(key) == new["metadata"].get(key) for key in ("name", "namespace"))
@@ -44,9 +51,9 @@ class KubernetesStandIn(StandIn):
     def create(self, inputs: Data, request: Any) -> tuple[str, Data]:
         return self._apply(inputs, request.timeout)
 
-    def update(self, resource_id: str, old: Data, inputs: Data, request: Any) -> Data:
-        _, state = self._apply(self._without_lost_fields(inputs, request.ignoreChanges), request.timeout, inputs)
-        return state
+    def update(self, resource_id: str, state: Data, inputs: Data, request: Any) -> Data:
+        _, updated = self._apply(self._without_lost_fields(inputs, request.ignoreChanges), request.timeout, inputs)
+        return updated
 
     def read(self, resource_id: str, inputs: Data, state: Data) -> tuple[Data, Data] | None:
         known = inputs or {key: value for key, value in state.items() if key != "status"}

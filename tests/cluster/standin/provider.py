@@ -2,13 +2,14 @@
 
 import signal
 import sys
+from collections.abc import Iterable
 from concurrent import futures
 from typing import Any
 
 import grpc  # type: ignore[import-untyped]
 from google.protobuf import empty_pb2
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc, status_pb2
-from tests.cluster.standin.wire import Data, decode, differences, encode
+from tests.cluster.standin.wire import Data, Difference, decode, differences, encode
 
 _KINDS = {
     ("add", False): provider_pb2.PropertyDiff.ADD,
@@ -37,8 +38,20 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
 
     def configure(self, arguments: Data) -> None: ...
 
-    def replaces(self, inputs: Data, resource_type: str, path: str) -> bool:
-        """Whether a change at `path` of the inputs replaces the resource."""
+    def check(self, inputs: Data) -> Data:
+        """The inputs as the plugin has them in the state."""
+        return inputs
+
+    def another_place(self, old: Data, new: Data) -> list[str]:
+        """Which of the provider's own changed settings replace all that it made."""
+        return []
+
+    def changes(self, old_inputs: Data, state: Data, new: Data, request: Any) -> Iterable[Difference]:
+        """Where the resource is to differ from what it is; ignored changes are already out of `new`."""
+        return differences(old_inputs, new)
+
+    def replaces(self, found: Difference, new: Data, resource_type: str) -> bool:
+        """Whether a change replaces the resource."""
         raise NotImplementedError
 
     def same_name(self, old: Data, new: Data) -> bool:
@@ -52,8 +65,13 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
         """The resource's state and inputs as they are now, or None where it is gone."""
         raise NotImplementedError
 
-    def update(self, resource_id: str, old: Data, inputs: Data, request: Any) -> Data:
+    def update(self, resource_id: str, state: Data, inputs: Data, request: Any) -> Data:
+        """The resource's state after an update; of the old one, `state` is given."""
         raise NotImplementedError
+
+    def preview_update(self, state: Data, inputs: Data) -> Data:
+        """What a preview knows of the state after an update."""
+        return inputs
 
     def delete(self, resource_id: str, state: Data, timeout: float) -> None:
         raise NotImplementedError
@@ -67,30 +85,30 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
         return provider_pb2.CheckResponse(inputs=request.news)
 
     def DiffConfig(self, request: Any, context: grpc.ServicerContext) -> Any:
-        changed = decode(request.olds) != decode(request.news)
-        kind = provider_pb2.DiffResponse.DIFF_SOME if changed else provider_pb2.DiffResponse.DIFF_NONE
-        return provider_pb2.DiffResponse(changes=kind)
+        old, new = decode(request.olds), decode(request.news)
+        kind = provider_pb2.DiffResponse.DIFF_SOME if old != new else provider_pb2.DiffResponse.DIFF_NONE
+        return provider_pb2.DiffResponse(changes=kind, replaces=self.another_place(old, new))
 
     def Configure(self, request: Any, context: grpc.ServicerContext) -> Any:
         self.configure(decode(request.args))
         return provider_pb2.ConfigureResponse(supportsPreview=True)
 
     def Check(self, request: Any, context: grpc.ServicerContext) -> Any:
-        return provider_pb2.CheckResponse(inputs=request.news)
+        return provider_pb2.CheckResponse(inputs=encode(self.check(decode(request.news))))
 
     def Diff(self, request: Any, context: grpc.ServicerContext) -> Any:
         old, new = decode(request.old_inputs), decode(request.news)
-        found = list(differences(old, new))
-        replacing = [path for path, _ in found if self.replaces(new, request.type, path)]
+        found = list(self.changes(old, decode(request.olds), new, request))
+        replacing = [each.path for each in found if self.replaces(each, new, request.type)]
         return provider_pb2.DiffResponse(
             changes=provider_pb2.DiffResponse.DIFF_SOME if found else provider_pb2.DiffResponse.DIFF_NONE,
-            diffs=[path for path, _ in found],
+            diffs=[each.path for each in found],
             replaces=replacing,
             deleteBeforeReplace=bool(replacing) and self.same_name(old, new),
             hasDetailedDiff=True,
             detailedDiff={
-                path: provider_pb2.PropertyDiff(kind=_KINDS[kind, path in replacing], inputDiff=True)
-                for path, kind in found
+                each.path: provider_pb2.PropertyDiff(kind=_KINDS[each.kind, each.path in replacing], inputDiff=True)
+                for each in found
             },
         )
 
@@ -111,11 +129,11 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
             return provider_pb2.ReadResponse(id=request.id, properties=encode(state), inputs=encode(inputs))
 
     def Update(self, request: Any, context: grpc.ServicerContext) -> Any:
+        state, inputs = decode(request.olds), decode(request.news)
         if request.preview:
-            return provider_pb2.UpdateResponse(properties=request.news)
+            return provider_pb2.UpdateResponse(properties=encode(self.preview_update(state, inputs)))
         with _failures_told(context):
-            state = self.update(request.id, decode(request.old_inputs), decode(request.news), request)
-            return provider_pb2.UpdateResponse(properties=encode(state))
+            return provider_pb2.UpdateResponse(properties=encode(self.update(request.id, state, inputs, request)))
 
     def Delete(self, request: Any, context: grpc.ServicerContext) -> Any:
         with _failures_told(context):

@@ -1,13 +1,22 @@
 """Values as the engine sends them, as plain Python data, and the differences between two of them."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from google.protobuf import json_format, struct_pb2
 
 Data = dict[str, Any]
-UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"  # what the engine sends for a value that is not known yet
+UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"  # what the engine knows as a value that is not known yet
 _MISSING = object()
+
+
+class Difference(NamedTuple):
+    """One place at which two values differ: ("spec.ports[0].port", "update", 80, 81)."""
+
+    path: str
+    kind: str  # "add", "delete" or "update"
+    old: Any
+    new: Any
 
 
 def decode(struct: struct_pb2.Struct) -> Data:
@@ -21,8 +30,8 @@ def encode(data: Mapping[str, Any]) -> struct_pb2.Struct:
     return struct
 
 
-def differences(old: Any, new: Any, path: str = "") -> Iterator[tuple[str, str]]:
-    """Each place at which two values differ, with "add", "delete" or "update": ("spec.ports[0].port", "update")."""
+def differences(old: Any, new: Any, path: str = "") -> Iterator[Difference]:
+    """Each place at which two values differ; maps are compared by key and lists by position."""
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         for key in sorted({*old, *new}):
             yield from differences(old.get(key, _MISSING), new.get(key, _MISSING), join(path, key))
@@ -31,25 +40,17 @@ def differences(old: Any, new: Any, path: str = "") -> Iterator[tuple[str, str]]
             before, after = (items[index] if index < len(items) else _MISSING for items in (old, new))
             yield from differences(before, after, f"{path}[{index}]")
     elif old is _MISSING:
-        yield path, "add"
+        yield Difference(path, "add", None, new)
     elif new is _MISSING:
-        yield path, "delete"
+        yield Difference(path, "delete", old, None)
     elif old != new:
-        yield path, "update"
+        yield Difference(path, "update", old, new)
 
 
 def join(path: str, key: str) -> str:
     if any(character in key for character in '."[]'):
         return f'{path}["{key}"]'
     return f"{path}.{key}" if path else key
-
-
-def contains_unknown(value: Any) -> bool:
-    if isinstance(value, Mapping):
-        return any(map(contains_unknown, value.values()))
-    if isinstance(value, list):
-        return any(map(contains_unknown, value))
-    return bool(value == UNKNOWN)
 
 
 def _restore_integers(value: Any) -> Any:
