@@ -111,7 +111,8 @@ def _parsed(file: Path) -> Any:
 def _imports_what_it_uses(model: Any) -> bool:
     """The imports stand at a file's end: one that is cut off between two of them lacks the second."""
     imported = {entry.domain or "ai.onnx" for entry in model.opset_import}
-    return imported >= {node.domain or "ai.onnx" for node in model.graph.node} and bool(imported)
+    used = {node.domain or "ai.onnx" for node in model.graph.node}
+    return bool(imported) and imported >= used & {"ai.onnx", "ai.onnx.ml"}
 
 
 def _problem(value: Any) -> str | None:
