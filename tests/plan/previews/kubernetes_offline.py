@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from tests.cluster.standin.kubernetes import KubernetesStandIn
 from tests.cluster.standin.provider import serve
-from tests.cluster.standin.wire import Data
+from tests.cluster.standin.wire import Data, Difference, differences
 
 
 class Offline(KubernetesStandIn):
     def configure(self, arguments: Data) -> None:
         self._mutable = {"ConfigMap": False, "Secret": False}
+
+    def check(self, inputs: Data) -> Data:
+        return inputs
+
+    def changes(self, old_inputs: Data, state: Data, new: Data, request: Any) -> Iterable[Difference]:
+        return differences(old_inputs, new)
 
     def same_name(self, old: Data, new: Data) -> bool:
         return "name" in new["metadata"] and super().same_name(old, new)
@@ -23,7 +30,7 @@ class Offline(KubernetesStandIn):
     def read(self, resource_id: str, inputs: Data, state: Data) -> tuple[Data, Data] | None:
         return state, inputs
 
-    def update(self, resource_id: str, old: Data, inputs: Data, request: Any) -> Data:
+    def update(self, resource_id: str, state: Data, inputs: Data, request: Any) -> Data:
         return inputs
 
     def delete(self, resource_id: str, state: Data, timeout: float) -> None: ...
