@@ -42,6 +42,22 @@ def test_each_resource_is_a_file_on_request(models_dev: plan.Graph, tmp_path: Pa
     assert len(rendered.written.files) == 11
 
 
+def test_the_ledger_is_no_file_that_kubectl_takes_from_a_folder(models_dev: plan.Graph, tmp_path: Path) -> None:
+    plan.render(models_dev, tmp_path)
+    taken = {path.name for path in tmp_path.iterdir() if path.suffix in (".json", ".yaml", ".yml")}
+    assert taken == {"0-namespaces.yaml", "fraud.yaml", "resnet50.yaml"}
+
+
+def test_a_folder_with_the_ledgers_former_name_is_known_and_gets_the_new_one(
+    models_dev: plan.Graph, tmp_path: Path
+) -> None:
+    plan.render(models_dev, tmp_path)
+    (tmp_path / LEDGER).rename(tmp_path / f"{LEDGER}.json")
+    plan.render(models_dev, tmp_path)
+    assert not (tmp_path / f"{LEDGER}.json").exists()
+    assert (tmp_path / LEDGER).exists()
+
+
 @pytest.mark.parametrize("per", ["model", "resource"])
 def test_files_by_name_begin_with_the_namespaces_as_kubectl_applies_a_folder(
     models_dev: plan.Graph, tmp_path: Path, per: Per

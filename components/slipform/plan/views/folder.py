@@ -13,7 +13,10 @@ from pathlib import Path
 
 from ..errors import RenderError
 
-LEDGER = ".slipform-rendered.json"
+LEDGER = ".slipform-rendered"
+"""JSON without its ending, by which `kubectl apply -f DIR` would take it for a manifest."""
+_BEFORE = ".slipform-rendered.json"
+"""What the ledger was called; a folder that has it is ours as well."""
 _FORMAT = "slipform.rendered/v1"
 
 
@@ -65,6 +68,7 @@ def _write(directory: Path, contents: Mapping[str, bytes]) -> Written:
             for path in removed:
                 _remove(directory, path)
             (staging / LEDGER).replace(directory / LEDGER)
+            (directory / _BEFORE).unlink(missing_ok=True)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
     return Written(directory, tuple(sorted(contents)), tuple(sorted(removed)), tuple(sorted(kept)))
@@ -88,8 +92,9 @@ def _remove(directory: Path, path: str) -> None:
 
 def _ledger(directory: Path) -> dict[str, str]:
     """File to digest, of what an earlier render wrote. A ledger that cannot be read proves nothing: no file is ours."""
+    name = LEDGER if (directory / LEDGER).exists() else _BEFORE
     try:
-        ledger = json.loads((directory / LEDGER).read_text(encoding="utf-8"))
+        ledger = json.loads((directory / name).read_text(encoding="utf-8"))
         files = dict(ledger["files"]) if ledger["format"] == _FORMAT else {}
     except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError):
         return {}
