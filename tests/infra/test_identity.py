@@ -235,9 +235,11 @@ class TestUris:
     def test_a_server_of_a_built_model_reads_what_was_built_alone(self) -> None:
         assert served_uris([model_spec(build=BUILD)], stack_config()) == ("s3://models-engines/prod/resnet50",)
 
-    def test_a_build_reads_the_model_and_its_calibration(self) -> None:
-        build = {"target": "onnx", "precision": "int8-static", "calibration": {"uri": "s3://models/samples.npz"}}
-        assert built_uris(model_spec(build=build)) == ("s3://models/resnet50", "s3://models/samples.npz")
+    def test_a_build_reads_the_model_its_calibration_and_its_samples(self) -> None:
+        calibration = {"uri": "s3://models/calibration.npz"}
+        build = {"target": "onnx", "precision": "int8-static", "calibration": calibration, "samples": "s3://m/s.npz"}
+        read = ("s3://m/s.npz", "s3://models/calibration.npz", "s3://models/resnet50")
+        assert built_uris(model_spec(build=build)) == read
 
     def test_a_build_writes_below_its_own_name(self) -> None:
         assert written_uris(model_spec(build=BUILD), stack_config()) == ("s3://models-engines/prod/resnet50",)
