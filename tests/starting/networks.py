@@ -29,7 +29,9 @@ def network(
     nodes = nodes or [helper.make_node("Identity", [one.name], [other.name]) for one, other in each]
     graph = helper.make_graph(list(nodes), "g", list(inputs), list(outputs), list(initializers))
     file.parent.mkdir(parents=True, exist_ok=True)
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), file)
+    versions = {"": 17, "ai.onnx.ml": 3}
+    imports = [helper.make_opsetid(domain, versions[domain]) for domain in sorted({node.domain for node in nodes})]
+    onnx.save(helper.make_model(graph, opset_imports=imports, ir_version=8), file)
     return file
 
 
