@@ -9,6 +9,8 @@ _NO_PROGRAM = (
     "holds weights, or a pickled module, without the program that they belong to; save that with them: "
     "torch.export.save(torch.export.export(model, inputs, dynamic_shapes=…), 'model.pt2')"
 )
+_STARTS = {"xgboost": b"{", "lightgbm": b"tree"}
+"""How their own files begin, JSON, UBJSON and text; those of skops are archives with a schema."""
 
 
 def must_be_whole(kind: str, path: Path, uri: str) -> None:
@@ -24,18 +26,13 @@ def must_be_whole(kind: str, path: Path, uri: str) -> None:
 
 
 def runs_code(kind: str, path: Path) -> bool:
-    """Whether reading the file unpickles it. XGBoost's own files begin with a brace, LightGBM's with `tree`, those of
-    skops are archives with a schema, and the other formats are read by readers that run nothing."""
+    """Whether reading the file unpickles it; the formats that are not named here have readers that run nothing."""
     if kind == "sklearn":
         return "schema.json" not in _names(path)
-    with path.open("rb") if path.is_file() else (path / "saved_model.pb").open("rb") as file:
-        start = file.read(4)
-    return {"xgboost": not start.startswith(b"{"), "lightgbm": start != b"tree"}.get(kind, False)
-
-
-def is_exported_program(path: Path) -> bool:
-    """Whether torch.export has saved it; else it is TorchScript."""
-    return not is_torchscript(path)
+    if kind not in _STARTS:
+        return False
+    with path.open("rb") as file:
+        return not file.read(4).startswith(_STARTS[kind])
 
 
 def is_torchscript(path: Path) -> bool:
