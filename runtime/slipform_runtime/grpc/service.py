@@ -5,7 +5,7 @@ from collections.abc import Callable, Coroutine
 from time import monotonic
 from typing import Any
 
-from slipform_runtime import protos
+from slipform_runtime import defects, protos
 from slipform_runtime.dataplane import CONTROL_REFUSED, DataPlane
 from slipform_runtime.errors import InferenceError, Unavailable
 from slipform_runtime.grpc.call import Call, Method, Unary, UnknownMethod
@@ -125,8 +125,14 @@ class _ModelInfer(Method):
                 if isinstance(response, InferenceError):
                     call.on_disconnect = None
                     call.fail(response)
+                    return
+                try:
+                    encoded = v2_grpc.encode_response(response, request.id)
+                except Exception as error:
+                    call.on_disconnect = None
+                    call.fail(defects.told(error))
                 else:
-                    call.answer(v2_grpc.encode_response(response, request.id))
+                    call.answer(encoded)
 
             self._plane.infer(served, request, answer, call)
         except InferenceError as error:
@@ -162,10 +168,13 @@ class _ModelStreamInfer(Method):
 
             def answer(response: InferResponse | InferenceError) -> None:
                 state.parts.discard(part)
-                if isinstance(response, InferenceError):
-                    call.send(self._error(response, request.id))
-                else:
-                    call.send(v2_grpc.encode_stream_response(response, request.id))
+                try:
+                    if isinstance(response, InferenceError):
+                        raise response
+                    encoded = v2_grpc.encode_stream_response(response, request.id)
+                except Exception as error:
+                    encoded = self._error(defects.told(error), request.id)
+                call.send(encoded)
                 self._end_if_done(call, state)
 
             state.parts.add(part)

@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import msgspec
 
+from slipform_runtime import defects
 from slipform_runtime.dataplane import DataPlane
 from slipform_runtime.errors import ExecutionFailed, InferenceError, InvalidRequest, Unavailable
 from slipform_runtime.handler import Handler
@@ -110,8 +111,8 @@ class PlainRoutes:
                         raise response
                     values = plain.output_values(response.outputs, batched=served.batched, batch=batch)
                     self._respond(exchange, served, request.id, response, _only(values, served), batch=batch)
-                except InferenceError as error:
-                    exchange.refuse(error)
+                except Exception as error:
+                    exchange.refuse(defects.told(error))
 
             self._plane.infer(served, request, answer, exchange)
         except InferenceError as error:
@@ -144,8 +145,8 @@ class PlainRoutes:
             else:
                 values = _only(plain.output_values(response.outputs, batched=served.batched, batch=batch), served)
             self._respond(exchange, served, request.id, response, values, batch=batch)
-        except InferenceError as error:
-            exchange.refuse(error)
+        except Exception as error:
+            exchange.refuse(defects.told(error))
 
     async def _infer(
         self, served: ServedVersion, request: InferRequest, exchange: Exchange

@@ -1,5 +1,6 @@
 """The Open Inference Protocol's routes."""
 
+from slipform_runtime import defects
 from slipform_runtime.dataplane import DataPlane
 from slipform_runtime.errors import InferenceError
 from slipform_runtime.inference import InferResponse
@@ -59,8 +60,8 @@ class V2Routes:
                     return
                 try:
                     data, json_length = v2_rest.encode_response(response, request.id, form)
-                except InferenceError as unfit:
-                    exchange.refuse(unfit)
+                except Exception as error:
+                    exchange.refuse(defects.told(error))
                     return
                 if json_length is None:
                     exchange.respond(200, data, JSON)
