@@ -49,9 +49,9 @@ class Engine:
     def up(self) -> Outcome:
         return self._change("up", "--yes", "--skip-preview")
 
-    def refresh(self) -> Outcome:
-        """What of the state was found to be otherwise, which of nearly every object is its status."""
-        return self._change("refresh", "--yes", "--skip-preview", event="resOutputsEvent")
+    def refresh(self) -> None:
+        """Takes the objects as they are into the state; what that means, the next preview says."""
+        self._run("refresh", "--yes", "--skip-preview", "--non-interactive")
 
     def destroy(self) -> Outcome:
         return self._change("destroy", "--yes", "--skip-preview")
@@ -62,11 +62,11 @@ class Engine:
         resources: list[dict[str, Any]] = deployment.get("resources", [])
         return resources
 
-    def _change(self, command: str, *arguments: str, event: str = "resourcePreEvent") -> Outcome:
+    def _change(self, command: str, *arguments: str) -> Outcome:
         events = self._folder / f"{command}.events"
         events.unlink(missing_ok=True)
         log = self._run(command, *arguments, "--non-interactive", "--event-log", str(events))
-        return Outcome(_steps(events, event), log)
+        return Outcome(_steps(events), log)
 
     def _run(self, *arguments: str) -> str:
         output = self._folder / "output"
@@ -118,10 +118,10 @@ def real_plugin(package: str) -> Path | None:
     return next(iter(sorted(home.glob(f"plugins/resource-{package}-v*/pulumi-resource-{package}"))), None)
 
 
-def _steps(events: Path, event: str) -> dict[str, str]:
+def _steps(events: Path) -> dict[str, str]:
     found: dict[str, str] = {}
     for line in events.read_text().splitlines():
-        metadata = json.loads(line).get(event, {}).get("metadata", {})
+        metadata = json.loads(line).get("resourcePreEvent", {}).get("metadata", {})
         if metadata.get("op") in ("same", "create", "update", "delete", "replace"):
             found[metadata["urn"]] = metadata["op"]
     return found
