@@ -35,10 +35,11 @@ def install() -> None:
 
 
 class Buildah:
-    """One store of images. The `vfs` driver and the `chroot` isolation need nothing of the kernel but root."""
+    """One store of images, by overlays where the kernel has them and else by copies. It needs nothing else but root."""
 
     def __init__(self, store: Path) -> None:
-        self._options = ["--root", str(store / "root"), "--runroot", str(store / "run"), "--storage-driver", "vfs"]
+        self._options = ["--root", str(store / "root"), "--runroot", str(store / "run")]
+        self._overlays = store / "root" / "overlay"
 
     def imported(self, archive: Path, name: str) -> str:
         """An image of one layer, made from the tar of a root file system."""
@@ -76,7 +77,9 @@ class Buildah:
 
     def removed(self) -> None:
         """Let go of every container's files, so that the store can be deleted."""
-        self._run("umount", "--all")
+        self._run("rm", "--all")
+        if self._overlays.is_mount():
+            subprocess.run(["umount", "--recursive", self._overlays], check=True)
 
     def _run(self, *arguments: str) -> str:
         done = subprocess.run(["buildah", *self._options, *arguments], capture_output=True, text=True, check=False)
