@@ -29,7 +29,14 @@ REPOSITORY = Path(__file__).parents[2]
 PROGRAM = (REPOSITORY / "stacks" / "__main__.py").read_text(encoding="utf-8")
 STACK = """
 config:
-  slipform:cluster: {context: kind, namespace: models}
+  slipform:cluster:
+    context: kind
+    namespace: models
+    aws:
+      account: "123456789012"
+      region: eu-west-1
+      cluster_name: models
+      oidc_provider: oidc.eks.eu-west-1.amazonaws.com/id/0123456789ABCDEF0123456789ABCDEF
   slipform:has: [istio, prometheus-operator, prometheus-adapter, metrics-server]
   slipform:images:
     runtime: registry.example.com/runtime@sha256:4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945
@@ -40,7 +47,14 @@ config:
 
 
 def spec(
-    name: str, *, engine: str = "fastapi", server: str = "", host: str = "", replicas: int = 2, more: str = ""
+    name: str,
+    *,
+    engine: str = "fastapi",
+    server: str = "",
+    host: str = "",
+    replicas: int = 2,
+    more: str = "",
+    store: str = "https",
 ) -> str:
     shared = f", server: {server}" if server else ""
     expose = f"expose: {{host: {host}.example.com}}\n" if host else ""
@@ -50,7 +64,7 @@ name: {name}
 team: vision
 model:
   format: onnx
-  uri: s3://models/{name}
+  uri: {store}://models.example.com/{name}
   version: 1
   inputs: [{{name: x, dtype: FP32, shape: [4]}}]
   outputs: [{{name: y, dtype: FP32, shape: [3]}}]
@@ -87,7 +101,7 @@ def a_repository(specs: Mapping[str, str]) -> Iterator[Path]:
 
 @pytest.fixture
 def repository() -> Iterator[Path]:
-    local = spec("local").replace("s3://models/local", "file:model_specs/models/local")
+    local = spec("local").replace("https://models.example.com/local", "file:model_specs/models/local")
     with a_repository(
         {"a": spec("a"), "b": spec("b"), "c": spec("c", server="s"), "d": spec("d", server="s"), "local": local}
     ) as root:
@@ -118,15 +132,19 @@ def written(file: str, text: str) -> Callable[[Path], None]:
     return edit
 
 
+def renamed(old: str, new: str) -> Callable[[Path], object]:
+    return lambda root: (root / old).rename(root / new)
+
+
 MOVED = "stacks: {dev: {serving: {server: s}}}\n"
 SHORT: list[tuple[str, Callable[[Path], object], set[str]]] = [
     ("nothing", lambda root: None, set()),
     ("a spec", edited("model_specs/a.yaml", "team: vision", "team: risk"), {"a"}),
     ("a comment", edited("model_specs/a.yaml", "team:", "# who?\nteam:"), {"a"}),
     ("a name", edited("model_specs/a.yaml", "name: a\n", "name: e\n"), {"a", "e"}),
-    ("a new spec", written("model_specs/e.yaml", spec("e")), {"e"}),
-    ("a removed spec", lambda root: (root / "model_specs/b.yaml").unlink(), {"b"}),
-    ("a renamed file", lambda root: (root / "model_specs/b.yaml").rename(root / "model_specs/z.yaml"), {"b"}),
+    ("a new spec, two beside", written("model_specs/e.yaml", spec("e")), {"e", "a", "b"}),
+    ("a removed spec, two beside", lambda root: (root / "model_specs/b.yaml").unlink(), {"b", "a", "s"}),
+    ("a renamed file, two beside", renamed("model_specs/b.yaml", "model_specs/z.yaml"), {"b", "a", "s"}),
     ("one of two in a server", edited("model_specs/c.yaml", "version: 1", "version: 2"), {"s"}),
     ("a move between servers", edited("model_specs/c.yaml", "server: s", "server: t"), {"s", "t"}),
     ("a server of this stack", written("model_specs/a.yaml", spec("a", more=MOVED)), {"a", "s"}),
@@ -229,6 +247,16 @@ def test_an_apply_makes_all_servers_whatever_the_environment_says(
     assert asked == [expected]
 
 
+def test_what_only_the_first_server_that_needs_it_brings_is_not_taken_for_new() -> None:
+    """The AWS provider comes with the first role: a change that brings one where others had theirs brings none."""
+    others = {name: spec(name, store="s3") for name in ("b", "c")}
+    with a_repository({"a": spec("a"), **others}) as root:
+        write(root, {"a": spec("a", store="s3"), **others})
+        short, whole = (revisions.graphs(root, "HEAD", None, "dev", whole=way) for way in (False, True))
+    assert plan.diff_to_json(plan.diff(*short)) == plan.diff_to_json(plan.diff(*whole))
+    assert not any(each.resource.is_provider for each in plan.diff(*short).changes)
+
+
 def test_only_the_changed_servers_are_made(repository: Path) -> None:
     (repository / "model_specs" / "local.yaml").unlink()
     git(repository, "commit", "-qam", "no files")
@@ -269,11 +297,12 @@ def specs(draw: st.DrawFn) -> dict[str, str]:
     for name in draw(st.sets(st.sampled_from(FILES), min_size=1, max_size=4)):
         engine = draw(st.sampled_from(["fastapi", "triton"]))
         server = draw(st.sampled_from(["", "", "s"])) if engine == "fastapi" else ""
+        store = draw(st.sampled_from(["https", "s3"]))  # with S3 comes a role, and with that the AWS provider
         replicas = 2 if server else draw(st.integers(1, 3))
         more = draw(
             st.sampled_from(["", "# remark\n", "stacks: {dev: {team: vision}}\n", "slo: {availability: 99.9}\n"])
         )
-        made[name] = spec(name, engine=engine, server=server, replicas=replicas, more=more)
+        made[name] = spec(name, engine=engine, server=server, replicas=replicas, more=more, store=store)
     if draw(st.integers(0, 9)) == 0:
         made["c"] = MISCHIEF[draw(st.sampled_from(sorted(MISCHIEF)))]("c")
     return made

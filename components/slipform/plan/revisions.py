@@ -70,6 +70,8 @@ def graphs(
         found = [_finish(run, side, here, top, stack) for run, side in zip(runs, sides, strict=True)]
         if base_python is None and head_python is None:
             found[1] = _with_remarks(found[1], _other_locks(sides, here, top))
+    if servers is not None and not short_way.is_whole(found[0], found[1]):
+        return graphs(project, base, head, stack, whole=True)
     return found[0], found[1]
 
 

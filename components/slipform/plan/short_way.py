@@ -1,6 +1,6 @@
 """The short way of a diff: where only spec files differ between the two sides, only their servers are planned.
 
-It says the same as the whole way, for three reasons, and is not taken where one of them is missing:
+It says the same as the whole way, for four reasons, and is not taken where one of them is missing:
 
 - The program is the one that `slipform new` writes. It makes `Shared` of the stack's config and of which engines there
   are, and each ModelService of its own specs, the stack's config and files of the project. Another program may make
@@ -9,6 +9,9 @@ It says the same as the whole way, for three reasons, and is not taken where one
   each other, and every warning and every error is there.
 - All else is the same on both sides: whatever git tracks, and what it does not but would. A file that git ignores could
   differ unseen, so specs that name files of the project (`file:` models, handlers) are always planned.
+- What servers have in common outside the stack's shared part, such as the AWS provider, comes with the first that needs
+  it. Where one side's servers need it and the other's do not, nobody knows whether those that were left out do: then
+  all is planned (`is_whole`). Where a spec comes or goes, some that stay are planned too, which makes this rare.
 """
 
 from __future__ import annotations
@@ -23,12 +26,14 @@ from ..project import patterns_of, server_of
 from ..spec.findings import SlipformError
 from . import stack_config
 from .checkout import differing
+from .graph import Graph
 from .project import Project, read
 
 # In bytes, of the servers' names: more does not fit the program's environment, and would be most of the stack anyway.
 _MOST = 64 * 1024
 # What a spec that names a file of the project says somewhere; an escaped letter may hide it.
 _LOCAL = (b"file:", b"handler", b"\\")
+_BESIDE = 2
 
 
 def servers(
@@ -114,6 +119,8 @@ def _of_changed(specs: list[Mapping[Path, bytes]], files: list[Path], stack: str
         for path in sides[0].keys() | sides[1].keys()
         if sides[0].get(path) != sides[1].get(path) or any(mark in sides[0][path] for mark in _LOCAL)
     }
+    if sides[0].keys() != sides[1].keys():
+        wanted |= set(sorted(sides[0].keys() & sides[1].keys() - wanted)[:_BESIDE])
     found = {
         server_of(file.parent / path, stack)
         for side, file in zip(sides, files, strict=True)
@@ -124,3 +131,12 @@ def _of_changed(specs: list[Mapping[Path, bytes]], files: list[Path], stack: str
     if None in found or len(",".join(names).encode()) > _MOST:
         return None
     return names
+
+
+def is_whole(base: Graph, head: Graph) -> bool:
+    """Whether two graphs of the short way show all: what belongs to no component is on both or on neither."""
+    return _loose(base) == _loose(head)
+
+
+def _loose(graph: Graph) -> set[str]:
+    return {resource.urn for resource in graph.children(None) if resource.custom}
