@@ -1,15 +1,17 @@
 # make demo           a plan on screen, then a live prediction from the same spec
 # make test           lint, types and tests
-# make test-cluster   the tests that need a control plane (built or found first)
+# make scale          many models on a real control plane and engine: time and memory, bench/scale
+# make test-cluster   the tests that need a control plane or an image builder (built or found first)
 
 PYTHON ?= python3
 VENV := .venv
 # What the cluster tests start; found on PATH, or built once and kept outside the repository.
-TOOLS := etcd promtool kube-apiserver kube-controller-manager kube-scheduler kwok pulumi pulumi-language-python argo-rollouts
+TOOLS := etcd promtool kube-apiserver kube-controller-manager kube-scheduler kwok pulumi pulumi-language-python argo-rollouts \
+	prometheus prometheus-adapter keda-operator keda-adapter
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test lint format schema constraints test-cluster tools clean
+.PHONY: help setup demo test lint format schema constraints test-cluster tools scale clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' $(MAKEFILE_LIST)
@@ -55,7 +57,10 @@ tools: $(READY)
 	$(BIN)/python -m tests.cluster.tools $(TOOLS)
 
 test-cluster: tools
-	$(BIN)/python -m pytest tests/cluster -m cluster
+	$(BIN)/python -m pytest tests/cluster tests/image -m cluster
+
+scale: tools
+	$(BIN)/python -m bench.scale
 
 # One file for Python 3.11 to 3.13 on every system, with hashes and no address.
 constraints: $(READY)
