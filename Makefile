@@ -1,17 +1,19 @@
 # make demo           a plan on screen, then a live prediction from the same spec
 # make test           lint, types and tests
+# make test-imports   imports from PyTorch, TensorFlow, Keras and MLflow: some gigabytes, an environment of their own
 # make scale          many models on a real control plane and engine: time and memory, bench/scale
 # make test-cluster   the tests that need a control plane or an image builder (built or found first)
 
 PYTHON ?= python3
 VENV := .venv
+IMPORTS := .venv-imports
 # What the cluster tests start; found on PATH, or built once and kept outside the repository.
 TOOLS := etcd promtool kube-apiserver kube-controller-manager kube-scheduler kwok pulumi pulumi-language-python argo-rollouts \
 	prometheus prometheus-adapter keda-operator keda-adapter
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test lint format schema constraints test-cluster tools scale clean
+.PHONY: help setup demo test lint format schema constraints test-cluster test-imports tools scale clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' $(MAKEFILE_LIST)
@@ -59,6 +61,12 @@ tools: $(READY)
 test-cluster: tools
 	$(BIN)/python -m pytest tests/cluster tests/image -m cluster
 
+test-imports:
+	@test -x $(IMPORTS)/bin/python || $(PYTHON) -m venv $(IMPORTS)
+	$(IMPORTS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps \
+		-r runtime/constraints/imports.txt
+	SLIPFORM_IMPORTS=1 PYTHONPATH=$(CURDIR)/runtime $(IMPORTS)/bin/python -m pytest runtime/tests/build/test_frameworks.py
+
 scale: tools
 	$(BIN)/python -m bench.scale
 
@@ -67,6 +75,7 @@ constraints: $(READY)
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
 		--no-emit-index-url --no-emit-find-links --upgrade \
 		--extra aws --group dev --output-file constraints.txt pyproject.toml runtime/pyproject.toml
+	PATH="$(abspath $(BIN)):$$PATH" runtime/constraints/renew
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(IMPORTS) .mypy_cache .ruff_cache .pytest_cache .hypothesis
