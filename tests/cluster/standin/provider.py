@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from concurrent import futures
 from typing import Any
 
-import grpc  # type: ignore[import-untyped]
+import grpc
 from google.protobuf import empty_pb2
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc, status_pb2
 from tests.cluster.standin.wire import Data, Difference, decode, differences, encode
