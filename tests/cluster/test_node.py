@@ -119,13 +119,13 @@ def test_a_command_that_is_not_there_says_so(run: Run) -> None:
 def test_init_containers_run_one_by_one_before_the_others_and_share_volumes(
     plane: Plane, namespace: str, node: Path, run: Run
 ) -> None:
-    mounts = [{"name": "work", "mountPath": "/work"}]
+    mounts = [{"name": "work", "mountPath": "/data"}]
     inits = [
-        {"name": name, "image": "shell", "command": ["sh", "-c", f"echo {name} >> /work/order"], "volumeMounts": mounts}
+        {"name": name, "image": "shell", "command": ["sh", "-c", f"echo {name} >> /data/order"], "volumeMounts": mounts}
         for name in ("first", "second")
     ]
     pod = run(
-        "steps", "cat /work/order", phase("Succeeded"), volumeMounts=mounts,
+        "steps", "cat /data/order", phase("Succeeded"), volumeMounts=mounts,
         pod={"restartPolicy": "Never", "initContainers": inits, "volumes": [{"name": "work", "emptyDir": {}}]},
     )  # fmt: skip
     assert log(node, namespace, "steps") == ["first", "second"]

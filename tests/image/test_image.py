@@ -120,13 +120,13 @@ def test_a_build_job_runs_in_it(image: Image, target: str, filename: str, tmp_pa
     workshop = Workshop(tmp_path / "work")
     workshop.manifest |= {
         "target": target,
-        "source": {**workshop.manifest["source"], "uri": "file:///work/models"},
-        "output": {"uri": "file:///work/built", "filename": filename},
+        "source": {**workshop.manifest["source"], "uri": "file:///job/models"},
+        "output": {"uri": "file:///job/built", "filename": filename},
     }
     (workshop.root / "build.json").write_text(json.dumps(workshop.manifest))
     workshop.root.chmod(0o777)  # the image's user writes there
-    command = ["slipform-runtime", "build", "--manifest", "/work/build.json", "--json"]
-    report = json.loads(image.store.run(image.container, command, {workshop.root: "/work"}))
+    command = ["slipform-runtime", "build", "--manifest", "/job/build.json", "--json"]
+    report = json.loads(image.store.run(image.container, command, {workshop.root: "/job"}))
     assert report["target"] == target
     assert (workshop.built / "3" / filename).is_file()
 
