@@ -118,6 +118,7 @@ def _closed_loop(
     """Items a second: medians by cell and peer."""
     cells: dict[str, Callable[[Peer], float]] = {}
     wire_of: dict[str, str] = {}
+    analyzed: set[str] = set()
 
     def add(cell: str, wire: str, load: Callable[..., float], model: str, concurrency: int) -> None:
         wire_of[cell] = wire
@@ -132,11 +133,12 @@ def _closed_loop(
             if analyzer and wire != "json":
                 cell = f"{model}, {wire} by perf_analyzer, c={CROSS_CHECK}"
                 add(cell, wire, analyzer.closed, model, CROSS_CHECK)
+                analyzed.add(cell)
     samples: dict[str, dict[str, list[float]]] = {cell: {} for cell in cells}
     for turn in range(options.rounds):
         for cell, measure in cells.items():
             for peer in peers:
-                if wire_of[cell] in peer.ports:
+                if wire_of[cell] in peer.ports and (peer.has_config or cell not in analyzed):
                     samples[cell].setdefault(peer.name, []).append(measure(peer))
         print(f"round {turn + 1} of {options.rounds}", file=sys.stderr)
     return {
@@ -154,7 +156,7 @@ def _open_loop(
         for wire in [wire for wire in options.wires if wire != "json"]:
             for rate in OPEN_RATES[model]:
                 cell = found[f"{model}, {wire}, {rate}/s"] = {}
-                for peer in [peer for peer in peers if wire in peer.ports]:
+                for peer in [peer for peer in peers if wire in peer.ports and peer.has_config]:
                     rounds = [
                         analyzer.open(peer, wire, model, rate, options.seconds, scratch) for _ in range(options.rounds)
                     ]

@@ -50,6 +50,8 @@ class Peer:
     environment: dict[str, str] = field(default_factory=dict)
     ready_path: str = "/v2/health/ready"
     infer_path: str = "/v2/models/{model}/infer"
+    has_config: bool = False
+    """Whether it answers a model's config, an extension of Triton's without which perf_analyzer does not start."""
     process: "subprocess.Popen[bytes] | None" = None
     start_seconds: float = 0.0
     idle_mb: float = 0.0

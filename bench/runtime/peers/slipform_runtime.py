@@ -9,4 +9,5 @@ def peer(setting: Setting) -> Peer:
     command += ["--model-repository", str(setting.repository)]
     for name, port in ports.items():
         command += [f"--{name}-port", str(port)]
-    return Peer("slipform-runtime", command, {"json": ports["http"], "binary": ports["http"], "grpc": ports["grpc"]})
+    wires = {"json": ports["http"], "binary": ports["http"], "grpc": ports["grpc"]}
+    return Peer("slipform-runtime", command, wires, has_config=True)

@@ -39,7 +39,7 @@ def peer(setting: Setting) -> Peer:
         "LD_LIBRARY_PATH": ":".join([str(setting.triton / "nvidia_pytriton.libs"), str(Path(sys.base_prefix) / "lib")]),
         "PYTHONHOME": sys.base_prefix,
     }
-    return Peer("Triton", command, {"json": http, "binary": http, "grpc": grpc}, environment)
+    return Peer("Triton", command, {"json": http, "binary": http, "grpc": grpc}, environment, has_config=True)
 
 
 def _config(name: str) -> str:
