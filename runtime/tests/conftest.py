@@ -7,6 +7,15 @@ from typing import Any
 import pytest
 
 from runtime_testing.serving import RunningServer
+from slipform_runtime.logs import log
+
+
+@pytest.fixture(autouse=True)
+def _log_as_it_was() -> Iterator[None]:
+    """A command sends the log elsewhere for its process; here the process is that of all tests."""
+    stream, level = log.stream, log.level
+    yield
+    log.stream, log.level = stream, level
 
 
 @pytest.fixture
