@@ -1,9 +1,11 @@
 """One call, as a method sees it: the messages come by `on_message`, and it answers when it likes."""
 
+import asyncio
 from collections.abc import Callable
 from math import inf
 from typing import Any, Protocol
 
+from slipform_runtime.compression import LARGE_BYTES, WORTH_BYTES
 from slipform_runtime.errors import GrpcStatus, InferenceError, InvalidRequest
 from slipform_runtime.grpc import wire
 from slipform_runtime.http2.headers import Headers
@@ -91,15 +93,40 @@ class Call:
         if not self.ended:
             self.ended = True
             self.on_disconnect = None
+            if len(message) >= WORTH_BYTES and b"grpc-encoding" in self.headers:
+                self._answer_compressed(message)
+                return
             self._responder.respond(self.stream_id, wire.RESPONSE_HEAD, wire.frame_message(message), wire.OK_TRAILERS)
+
+    def _answer_compressed(self, message: bytes) -> None:
+        """The same, as the caller's messages are; a large one is compressed in a thread."""
+        encoding = wire.answer_encoding(self.headers)
+
+        def respond(framed: bytes) -> None:
+            self._responder.respond(self.stream_id, self._head(), framed, wire.OK_TRAILERS)
+
+        if len(message) < LARGE_BYTES or not encoding:
+            respond(self._framed(message))
+        else:
+            packing = asyncio.get_running_loop().run_in_executor(None, wire.frame_compressed, message, encoding)
+            packing.add_done_callback(lambda done: None if done.cancelled() else respond(done.result()))
 
     def send(self, message: bytes) -> None:
         """One answer of a streaming call."""
         if not self.ended:
             if not self._head_sent:
                 self._head_sent = True
-                self._responder.respond_head(self.stream_id, wire.RESPONSE_HEAD)
-            self._responder.respond_data(self.stream_id, wire.frame_message(message))
+                self._responder.respond_head(self.stream_id, self._head())
+            self._responder.respond_data(self.stream_id, self._framed(message))
+
+    def _head(self) -> bytes:
+        return wire.COMPRESSED_RESPONSE_HEADS.get(wire.answer_encoding(self.headers), wire.RESPONSE_HEAD)
+
+    def _framed(self, message: bytes) -> bytes:
+        """The message on the wire; a large one as it is, for the loop must not wait for its compression."""
+        if WORTH_BYTES <= len(message) < LARGE_BYTES and (encoding := wire.answer_encoding(self.headers)):
+            return wire.frame_compressed(message, encoding)
+        return wire.frame_message(message)
 
     def end(self) -> None:
         """The end of a streaming call."""

@@ -1,22 +1,27 @@
 """gRPC's own layer (https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md): messages, status, timeouts."""
 
 import re
-import zlib
 from typing import Final
 
+from slipform_runtime import compression
 from slipform_runtime.errors import GrpcStatus, InferenceError, InvalidRequest, RequestTooLarge, UnsupportedEncoding
 from slipform_runtime.http2.headers import Headers, block
 
 CONTENT_TYPE: Final = (b"content-type", b"application/grpc")
 PREFIX_BYTES: Final = 5
 
+ENCODINGS: Final = ("gzip", "deflate")
+_ACCEPTED = (b"grpc-accept-encoding", b"identity,deflate,gzip")
+
 # 0x88 is `:status: 200` of the static table.
-RESPONSE_HEAD: Final = b"\x88" + block(CONTENT_TYPE, (b"grpc-accept-encoding", b"identity,deflate,gzip"))
+RESPONSE_HEAD: Final = b"\x88" + block(CONTENT_TYPE, _ACCEPTED)
+COMPRESSED_RESPONSE_HEADS: Final = {
+    name: b"\x88" + block(CONTENT_TYPE, (b"grpc-encoding", name.encode()), _ACCEPTED) for name in ENCODINGS
+}
 OK_TRAILERS: Final = block((b"grpc-status", b"0"))
 
 _TIMEOUT = re.compile(rb"([0-9]{1,8})([HMSmun])")
 _UNIT_SECONDS = {b"H": 3600.0, b"M": 60.0, b"S": 1.0, b"m": 1e-3, b"u": 1e-6, b"n": 1e-9}
-_WINDOW_BITS = {b"gzip": 31, b"deflate": 15}
 
 
 def is_grpc(headers: Headers) -> bool:
@@ -53,6 +58,18 @@ def end_trailers(status: int, message: str) -> bytes:
 def frame_message(message: bytes) -> bytes:
     """A message on the wire, not compressed."""
     return b"\0" + len(message).to_bytes(4) + message
+
+
+def frame_compressed(message: bytes, encoding: str) -> bytes:
+    """A message on the wire of a call whose answers are in `encoding`: as it is where that hardly makes it smaller."""
+    packed = compression.compress(message, encoding)
+    return frame_message(message) if packed is None else b"\1" + len(packed).to_bytes(4) + packed
+
+
+def answer_encoding(headers: Headers) -> str:
+    """What the answers are compressed with: what the caller's own messages are, as is gRPC's custom; empty for nothing."""
+    encoding = headers.get(b"grpc-encoding", b"").decode("latin-1")
+    return encoding if encoding in ENCODINGS else ""
 
 
 def is_one_message(data: bytes, limit: int) -> bool:
@@ -113,19 +130,10 @@ class MessageReader:
         return not self._partial
 
     def _decompress(self, message: bytes) -> bytes:
-        bits = _WINDOW_BITS.get(self._encoding)
-        if bits is None:
-            raise UnsupportedEncoding(f"grpc-encoding '{self._encoding.decode('latin-1')}' is not gzip or deflate")
-        inflate = zlib.decompressobj(bits)
-        try:
-            content = inflate.decompress(message, self._limit + 1)
-        except zlib.error as error:
-            raise InvalidRequest("a message is not what grpc-encoding says") from error
-        if len(content) > self._limit:
-            raise RequestTooLarge(f"a message is over the limit of {self._limit} bytes when decompressed")
-        if not inflate.eof or inflate.unused_data:
-            raise InvalidRequest("a compressed message is not one whole stream")
-        return content
+        encoding = self._encoding.decode("latin-1")
+        if encoding not in ENCODINGS:
+            raise UnsupportedEncoding(f"grpc-encoding '{encoding}' is not gzip or deflate")
+        return compression.decompress(message, encoding, self._limit, "a compressed message")
 
 
 def status_of(error: InferenceError) -> tuple[int, str]:

@@ -1,25 +1,20 @@
 """One request and its answer, without the connection that carries them."""
 
-import zlib
+import asyncio
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
 import msgspec
 
-from slipform_runtime.errors import (
-    InferenceError,
-    InvalidRequest,
-    MethodNotAllowed,
-    RequestTooLarge,
-    UnsupportedEncoding,
-)
+from slipform_runtime import compression
+from slipform_runtime.compression import LARGE_BYTES, WORTH_BYTES
+from slipform_runtime.errors import InferenceError, MethodNotAllowed, UnsupportedEncoding
 
 JSON = b"application/json"
 BINARY = b"application/octet-stream"
 HTML = b"text/html; charset=utf-8"
 
-_WINDOW_BITS = {"gzip": 31, "x-gzip": 31, "deflate": 15}  # `deflate` is zlib's format (RFC 9110, 8.4.1.2)
 _REASONS = {status.value: status.phrase for status in HTTPStatus} | {499: "Client Closed Request"}
 _STATUS_LINES = {status: f"HTTP/1.1 {status} {reason}\r\n".encode() for status, reason in _REASONS.items()}
 _JSON_ANSWER = _STATUS_LINES[200] + b"content-length: %d\r\ncontent-type: application/json\r\n\r\n%b"
@@ -74,9 +69,16 @@ class Exchange:
         """Send the answer."""
         self.responded = True
         self.on_disconnect = None
-        if status == 200 and content_type is JSON and body and self.keep_alive and not extra and self.method == b"POST":
+        if len(body) >= WORTH_BYTES and b"accept-encoding" in self.headers and status == 200:
+            self._respond_compressed(body, content_type, extra)
+        elif (
+            status == 200 and content_type is JSON and body and self.keep_alive and not extra and self.method == b"POST"
+        ):
             self._send(self, _JSON_ANSWER % (len(body), body))
-            return
+        else:
+            self._respond(status, body, content_type, extra)
+
+    def _respond(self, status: int, body: bytes, content_type: bytes, extra: tuple[tuple[bytes, bytes], ...]) -> None:
         head = b"%bcontent-length: %d\r\n" % (_STATUS_LINES[status], len(body))
         if body:
             head = b"%bcontent-type: %b\r\n" % (head, content_type)
@@ -85,6 +87,25 @@ class Exchange:
         if not self.keep_alive:
             head += b"connection: close\r\n"
         self._send(self, b"%b\r\n%b" % (head, b"" if self.method == b"HEAD" else body))
+
+    def _respond_compressed(self, body: bytes, content_type: bytes, extra: tuple[tuple[bytes, bytes], ...]) -> None:
+        """As `_respond`, in the encoding that the client asks for; a large body is compressed in a thread."""
+        encoding = compression.accepted(self.header(b"accept-encoding"))
+
+        def send(packed: bytes | None) -> None:
+            if packed is None:
+                self._respond(200, body, content_type, extra)
+            else:
+                coded = (*extra, (b"content-encoding", encoding.encode()), (b"vary", b"accept-encoding"))
+                self._respond(200, packed, content_type, coded)
+
+        if not encoding:
+            send(None)
+        elif len(body) < LARGE_BYTES:
+            send(compression.compress(body, encoding))
+        else:
+            packing = asyncio.get_running_loop().run_in_executor(None, compression.compress, body, encoding)
+            packing.add_done_callback(lambda done: None if done.cancelled() else send(done.result()))
 
     def respond_json(self, value: Any, status: int = 200) -> None:
         """Send `value` as JSON."""
@@ -106,15 +127,6 @@ class Exchange:
         encoding = self.header(b"content-encoding").strip().lower()
         if encoding in ("", "identity"):
             return self.body
-        if encoding not in _WINDOW_BITS:
+        if not compression.is_known(encoding):
             raise UnsupportedEncoding(f"content-encoding '{encoding}' is not one of gzip, deflate, identity")
-        inflate = zlib.decompressobj(_WINDOW_BITS[encoding])
-        try:
-            content = inflate.decompress(self.body, limit + 1)
-        except zlib.error as error:
-            raise InvalidRequest(f"the body is not {encoding}") from error
-        if len(content) > limit:
-            raise RequestTooLarge(f"the body is larger than {limit} bytes when decompressed")
-        if not inflate.eof or inflate.unused_data:
-            raise InvalidRequest(f"the body is not one whole {encoding} stream")
-        return content
+        return compression.decompress(self.body, encoding, limit, "the body")
