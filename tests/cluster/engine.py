@@ -35,10 +35,11 @@ class Outcome:
 
 
 class Engine:
-    """One project with one stack."""
+    """One project with one stack; a command may take `patience` seconds."""
 
-    def __init__(self, project: Path, stack: str, folder: Path) -> None:
+    def __init__(self, project: Path, stack: str, folder: Path, *, patience: float = 900.0) -> None:
         self.project, self.stack = project, stack
+        self._patience = patience
         self._environment = _environment(folder)
         self._folder = folder
         self._run("stack", "init")
@@ -73,7 +74,7 @@ class Engine:
         output.unlink(missing_ok=True)
         command = ["pulumi", *arguments, "--stack", self.stack]
         with processes.running(command, output, env=self._environment, cwd=self.project) as program:
-            code = program.wait(timeout=900)
+            code = program.wait(timeout=self._patience)
         said = output.read_text()
         if code != 0:
             raise EngineError(f"pulumi {' '.join(arguments)} ended with {code}\n{said}")

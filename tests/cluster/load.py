@@ -2,15 +2,16 @@
 
 Stands in for a Service and a mesh: EndpointSlices take no addresses on loopback, so the ready pods are picked here, the
 one with the fewest requests in hand first, as the generated DestinationRule has it. A request that reached no pod at
-all is tried again on another, as the generated VirtualService has it. Every other failure is a lost request.
+all is tried again on another, as the generated VirtualService has it. Every other failure is a lost request. `routed`
+load goes to the track that the live VirtualService and DestinationRule say; any other goes to every pod of the model.
 """
 
 import asyncio
 import threading
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -21,11 +22,13 @@ import tritonclient.http.aio
 from tests.cluster import nodes
 from tests.cluster.api import Api, Object
 from tests.cluster.following import following
+from tests.cluster.mesh import Mesh, told
 from tests.cluster.model import Model
 
 Protocol = Literal["http", "grpc"]
 TIMEOUT = 60.0
 PORTS = {"http": 8000, "grpc": 8001}
+PATHS = {"http": "/v2/models/{}/infer", "grpc": "/inference.GRPCInferenceService/ModelInfer"}
 _CLIENTS: dict[Protocol, Any] = {"http": tritonclient.http.aio, "grpc": tritonclient.grpc.aio}
 
 
@@ -44,6 +47,7 @@ class Backend:
 
     name: str
     address: str
+    labels: Object
     clients: dict[Protocol, Any] = field(default_factory=dict)
     in_hand: int = 0
 
@@ -51,21 +55,42 @@ class Backend:
 class Load:
     """Requests per second, which may be changed, and what became of them."""
 
-    def __init__(self, api: Api, model: Model, rate: float, protocols: Sequence[Protocol], lag: float) -> None:
+    def __init__(
+        self, api: Api, model: Model, rate: float, protocols: Sequence[Protocol], lag: float, mesh: Mesh | None
+    ) -> None:
         self.rate = rate
         self.answered: Counter[str] = Counter()
         """By the version that answered."""
         self.lost: list[Lost] = []
         self._api, self._model, self._protocols, self._lag = api, model, protocols, lag
+        self._mesh = mesh
         self._ready: dict[str, Backend] = {}
         self._gone: list[Backend] = []
         self._requests: set[asyncio.Task[None]] = set()
         self._stopping = threading.Event()
+        self._news = threading.Condition()
 
     @property
     def in_hand(self) -> dict[str, int]:
         """Requests that wait for their answer, by pod."""
         return {backend.name: backend.in_hand for backend in list(self._ready.values())}
+
+    def until(self, holds: Callable[[], bool], *, timeout: float = TIMEOUT) -> None:
+        """Waits until something is true of the requests."""
+        with self._news:
+            if not self._news.wait_for(holds, timeout):
+                raise TimeoutError(f"after {timeout:.0f} s: {self.answered}, lost {self.lost}, {self.in_hand}")
+
+    def until_answered(self, more: float, *, version: str = "") -> Counter[str]:
+        """Waits until so many more requests are answered, by one version or by any; returns them."""
+        before = self.answered.copy()
+
+        def count() -> int:
+            since = self.answered - before
+            return since[version] if version else since.total()
+
+        self.until(lambda: count() >= more)
+        return self.answered - before
 
     def stop(self) -> None:
         self._stopping.set()
@@ -74,13 +99,21 @@ class Load:
         """Sends until it is stopped, then waits for the last answers."""
         loop, model = asyncio.get_running_loop(), self._model
 
-        def tell(pods: Sequence[Object]) -> None:
-            loop.call_soon_threadsafe(loop.call_later, self._lag, self._take, pods)
+        def later(take: Callable[[], None]) -> None:
+            loop.call_soon_threadsafe(loop.call_later, self._lag, take)
 
-        with following(self._api, "v1", "Pod", tell, namespace=model.namespace, labels=model.labels):
+        def tell(pods: Sequence[Object]) -> None:
+            later(lambda: self._take(pods))
+
+        with ExitStack() as followed:
+            followed.enter_context(
+                following(self._api, "v1", "Pod", tell, namespace=model.namespace, labels=model.labels)
+            )
+            if self._mesh:
+                followed.enter_context(told(self._api, model.namespace, self._mesh, later))
             due = loop.time()
             while not self._stopping.is_set():
-                if self.rate and self._ready:
+                if self.rate and self._ready and (self._mesh is None or self._mesh.knows):
                     self._send()
                 due = max(due, loop.time() - 1) + 1 / (self.rate or 10)
                 await asyncio.sleep(max(0.0, due - loop.time()))
@@ -99,7 +132,7 @@ class Load:
             self._gone.append(self._ready.pop(uid))  # its answers may still come
         for uid in found.keys() - self._ready.keys():
             pod = found[uid]
-            self._ready[uid] = Backend(pod["metadata"]["name"], pod["status"]["podIP"])
+            self._ready[uid] = Backend(pod["metadata"]["name"], pod["status"]["podIP"], pod["metadata"]["labels"])
 
     def _send(self) -> None:
         number = self.answered.total() + len(self._requests)
@@ -107,10 +140,16 @@ class Load:
         self._requests.add(task)
         task.add_done_callback(self._requests.discard)
 
+    def _where(self, protocol: Protocol) -> Object:
+        """The labels of the pods that a request goes to."""
+        if self._mesh is None:
+            return {}
+        return self._mesh.chosen(self._model.name, PORTS[protocol], PATHS[protocol].format(self._model.name))
+
     async def _request(self, protocol: Protocol) -> None:
-        tried: set[Backend] = set()
+        labels, tried = self._where(protocol).items(), set[Backend]()
         while True:
-            others = [backend for backend in self._ready.values() if backend not in tried]
+            others = [each for each in self._ready.values() if each not in tried and labels <= each.labels.items()]
             if not others:
                 self.lost.append(Lost("", protocol, "no ready pod could be reached"))
                 return
@@ -127,6 +166,8 @@ class Load:
                 return
             finally:
                 backend.in_hand -= 1
+                with self._news:
+                    self._news.notify_all()
 
     async def _infer(self, backend: Backend, protocol: Protocol) -> str:
         """One row of measurements; the version that answered."""
@@ -146,10 +187,11 @@ class Load:
 
 @contextmanager
 def load(
-    api: Api, model: Model, rate: float, *, protocols: Sequence[Protocol] = ("http", "grpc"), lag: float = 0.0
-) -> Iterator[Load]:
-    """Load for the time of the block. With `lag` its clients learn that many seconds late which pods are ready."""
-    made = Load(api, model, rate, protocols, lag)
+    api: Api, model: Model, rate: float, *,
+    protocols: Sequence[Protocol] = ("http", "grpc"), lag: float = 0.0, routed: bool = False,
+) -> Iterator[Load]:  # fmt: skip
+    """Load for the time of the block. With `lag` its clients learn that many seconds late of pods and routes."""
+    made = Load(api, model, rate, protocols, lag, Mesh() if routed else None)
     with ThreadPoolExecutor(1) as thread:
         running = thread.submit(lambda: asyncio.run(made.run()))
         try:

@@ -39,6 +39,11 @@ class Model:
         self.change(changes)
 
     @property
+    def root(self) -> Path:
+        """The project's folder."""
+        return self._root
+
+    @property
     def labels(self) -> str:
         """The label selector of its pods."""
         return f"app.kubernetes.io/name={self.name}"

@@ -2,8 +2,7 @@
 
 import os
 import signal
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 from tests.cluster import nodes
@@ -49,12 +48,11 @@ def test_a_rolling_update_loses_no_request(plane: Plane, model: Model) -> None:
 def test_a_new_version_takes_over_and_no_request_is_lost(plane: Plane, model: Model) -> None:
     model.add_version(2)
     with load(plane.api, model, RATE, lag=LAG) as clients:
-        _until(lambda: clients.answered["1"] > RATE)
+        clients.until_answered(RATE, version="1")
         model.change({"model": {"version": 2}})
         model.apply(without=["HorizontalPodAutoscaler"])
         model.until_rolled_out()
-        answered = clients.answered["2"]
-        _until(lambda: clients.answered["2"] > answered + RATE)
+        clients.until_answered(RATE, version="2")
     assert clients.lost == []
     assert set(clients.answered) == {"1", "2"}
 
@@ -63,7 +61,7 @@ def test_fewer_replicas_lose_no_request(plane: Plane, model: Model) -> None:
     model.scale(4)
     model.until_rolled_out()
     with load(plane.api, model, RATE, lag=LAG) as clients:
-        _until(lambda: clients.answered.total() > RATE)
+        clients.until_answered(RATE)
         model.scale(2)
         model.until_rolled_out()
     assert clients.lost == []
@@ -92,14 +90,13 @@ def test_a_server_killed_in_the_middle_of_a_batch_is_replaced_and_only_what_it_h
     plane: Plane, model: Model
 ) -> None:
     with load(plane.api, model, RATE, protocols=["http"]) as clients:
-        _until(lambda: min(clients.in_hand.values(), default=0) > 2)
+        clients.until(lambda: min(clients.in_hand.values(), default=0) > 2)
         victim = max(clients.in_hand, key=lambda name: clients.in_hand[name])
         pods = model.until(lambda pods: victim in pods)
         in_hand = clients.in_hand[victim]
         os.kill(_server(pods[victim]), signal.SIGKILL)
         model.until(lambda pods: _restarts(pods[victim]) == 1 and nodes.is_ready(pods[victim]))
-        answered = clients.answered.total()
-        _until(lambda: clients.answered.total() > answered + RATE)
+        clients.until_answered(RATE)
     assert {lost.pod for lost in clients.lost} == {victim}
     # Some are sent between the count and the end.
     assert 0 < len(clients.lost) <= in_hand + RATE / 2
@@ -113,10 +110,3 @@ def _server(pod: Object) -> int:
     """The process of a pod's one container."""
     (status,) = pod["status"]["containerStatuses"]
     return int(status["containerID"].removeprefix("process://"))
-
-
-def _until(holds: Callable[[], bool], timeout: float = 60.0) -> None:
-    deadline = time.monotonic() + timeout
-    while not holds():
-        assert time.monotonic() < deadline, "the load does not get so far"
-        time.sleep(0.05)
