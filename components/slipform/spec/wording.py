@@ -128,4 +128,6 @@ def _belongs_to(path: FieldPath, data: Any) -> str | None:
     if len(path) != 2 or path[0] != "rollout":
         return None
     homes = [strategy_of(part) or "" for part in (Canary, BlueGreen, Shadow, AB) if path[1] in part.model_fields]
-    return f"{path[1]} belongs to strategy {' and '.join(homes)}, not {data['rollout']['strategy']}" if homes else None
+    given = data["rollout"].get("strategy")
+    other = f", not {given}" if given else ""
+    return f"{path[1]} belongs to strategy {' and '.join(homes)}{other}" if homes else None
