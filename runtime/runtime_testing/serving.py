@@ -35,15 +35,8 @@ class RunningServer:
     def __init__(self, repository: Path, settings: dict[str, Any] | None = None, **options: Any) -> None:
         given = {"drain": {"delay_seconds": 0, "timeout_seconds": 5}, **(settings or {})}
         parsed: Settings = parse_settings(json.dumps(given).encode())
-        self._options = Options(
-            model_repository=repository,
-            http_address="127.0.0.1",
-            http_port=0,
-            grpc_port=0,
-            metrics_port=0,
-            settings=parsed,
-            **options,
-        )
+        listening = {"http_address": "127.0.0.1", "http_port": 0, "grpc_port": 0, "metrics_port": 0}
+        self._options = Options(model_repository=repository, settings=parsed, **{**listening, **options})
         self._loaded = threading.Event()
         self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._run, daemon=True)

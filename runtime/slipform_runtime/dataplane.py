@@ -3,15 +3,14 @@
 from typing import Any, Protocol
 
 from slipform_runtime import __version__
-from slipform_runtime.errors import InvalidRequest, NotFound, Unavailable
-from slipform_runtime.inference import InferRequest, TensorSpec
+from slipform_runtime.errors import InferenceError, InvalidRequest, NotFound, Unavailable
+from slipform_runtime.extensions import EXTENSIONS
+from slipform_runtime.inference import InferRequest, InferResponse, TensorSpec
 from slipform_runtime.metrics.statistics import Duration, VersionStatistics
+from slipform_runtime.protocol.classification import classified
 from slipform_runtime.repository.repository import ModelRepository
 from slipform_runtime.repository.served import Answer, ServedVersion
 from slipform_runtime.tracing import Tracing
-
-EXTENSIONS = ["binary_tensor_data", "model_configuration", "model_repository", "statistics"]
-CONTROL_REFUSED = "load and unload need --model-control-mode explicit, and the management port where there is one"
 
 
 class Caller(Protocol):
@@ -77,6 +76,8 @@ class DataPlane:
 
     def infer(self, served: ServedVersion, request: InferRequest, answer: Answer, caller: Caller) -> None:
         """Run the request; `answer` is called once unless the caller goes away. Raises where refused at once."""
+        if request.classes is not None:
+            answer = _with_classes(served, request.classes, answer)
         if self._tracing is not None:
             answer = self._tracing.around(served.name, served.version, request.id, caller.traceparent, answer)
         caller.on_disconnect = served.infer(request, answer, caller.arrived_at)
@@ -121,6 +122,26 @@ class DataPlane:
             if name and not chosen:
                 raise Unavailable(f"model '{name}' is not ready")
         return {"model_stats": [_statistics(served) for served in chosen]}
+
+
+def _with_classes(served: ServedVersion, classes: dict[str, int], answer: Answer) -> Answer:
+    """An `answer` that is given the largest values of the outputs that `classes` names, in their place."""
+
+    def choose(response: InferResponse | InferenceError) -> None:
+        if isinstance(response, InferResponse):
+            tensors, batched = response.outputs, served.batched
+            try:
+                chosen = {
+                    name: classified(name, tensors[name], count, served.labels.get(name, []), batched=batched)
+                    for name, count in classes.items()
+                }
+            except InvalidRequest as error:
+                response = error
+            else:
+                response.outputs = {**tensors, **chosen}
+        answer(response)
+
+    return choose
 
 
 def _tensor(spec: TensorSpec, batched: bool) -> dict[str, Any]:

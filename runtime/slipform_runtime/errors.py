@@ -93,7 +93,18 @@ class Unavailable(InferenceError):
     http_status = HTTPStatus.SERVICE_UNAVAILABLE
     grpc_status = GrpcStatus.UNAVAILABLE
     outcome = Outcome.REJECTED
-    retry_after_seconds = 1
+    retry_after_seconds: int | None = 1
+
+
+class ControlRefused(Unavailable):
+    """Loading or unloading where the server was not started for it: asking again is of no use."""
+
+    retry_after_seconds = None
+
+    def __init__(self) -> None:
+        super().__init__(
+            "load and unload need --model-control-mode explicit, and the management port where there is one"
+        )
 
 
 class DeadlineExceeded(InferenceError):

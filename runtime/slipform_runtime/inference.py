@@ -60,11 +60,12 @@ class Admission:
 class InferRequest:
     """Tensors for one model.
 
-    `outputs` names the wanted outputs (None: all); `timeout_us` is 0 for none; `priority` is 0 for the
-    model's default; `deadline` is in seconds of the event loop's clock.
+    `outputs` names the wanted outputs (None: all), `classes` those of them that are wanted as so many of their largest
+    values; `timeout_us` is 0 for none; `priority` is 0 for the model's default; `deadline` is in seconds of the event
+    loop's clock.
     """
 
-    __slots__ = ("deadline", "form", "id", "inputs", "outputs", "parameters", "priority", "timeout_us")
+    __slots__ = ("classes", "deadline", "form", "id", "inputs", "outputs", "parameters", "priority", "timeout_us")
 
     def __init__(
         self,
@@ -77,6 +78,7 @@ class InferRequest:
         deadline: float = inf,
         parameters: dict[str, Any] | None = None,
         form: Form | None = None,
+        classes: dict[str, int] | None = None,
     ) -> None:
         self.inputs = inputs
         self.outputs = outputs
@@ -86,6 +88,7 @@ class InferRequest:
         self.deadline = deadline
         self.parameters = parameters
         self.form = form
+        self.classes = classes
 
 
 class InferResponse:

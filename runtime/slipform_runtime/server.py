@@ -99,13 +99,14 @@ class Server:
             self._settings.drain.timeout_seconds,
             self._cache,
             self._settings.breaker,
+            {name: given.labels for name, given in self._settings.models.items()},
         )
         self._tracing = tracing_for(self._settings.trace)
         self.data_plane = DataPlane(self.repository, self._tracing)
         limit = self._settings.request_limit_bytes
         models = self._settings.models
         self._handlers = {name: Handler(Path(given.handler)) for name, given in models.items() if given.handler}
-        self._plain = PlainRoutes(self.data_plane, models, self._handlers, limit)
+        self._plain = PlainRoutes(self.data_plane, self._handlers, limit)
         self._v2 = V2Routes(self.data_plane, limit)
         explicit = self._options.model_control_mode == "explicit"
         self._controls = explicit and self._options.management_port is None

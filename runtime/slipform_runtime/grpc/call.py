@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from slipform_runtime.compression import LARGE_BYTES, WORTH_BYTES
 from slipform_runtime.errors import GrpcStatus, InferenceError, InvalidRequest
+from slipform_runtime.extensions import instead_of
 from slipform_runtime.grpc import wire
 from slipform_runtime.http2.headers import Headers
 
@@ -193,7 +194,7 @@ class UnknownMethod(Method):
 
     def on_message(self, call: Call, message: bytes) -> None:
         """Refuse."""
-        error = InferenceError(f"there is no method {self._path}")
+        error = InferenceError(instead_of(self._path) or f"there is no method {self._path}")
         error.grpc_status = GrpcStatus.UNIMPLEMENTED
         raise error
 

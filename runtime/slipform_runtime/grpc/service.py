@@ -6,8 +6,9 @@ from time import monotonic
 from typing import Any
 
 from slipform_runtime import defects, protos
-from slipform_runtime.dataplane import CONTROL_REFUSED, DataPlane
-from slipform_runtime.errors import InferenceError, Unavailable
+from slipform_runtime.dataplane import DataPlane
+from slipform_runtime.errors import ControlRefused, InferenceError
+from slipform_runtime.grpc import health
 from slipform_runtime.grpc.call import Call, Method, Unary, UnknownMethod
 from slipform_runtime.inference import InferResponse
 from slipform_runtime.protocol import v2_grpc
@@ -39,6 +40,7 @@ class InferenceService:
         for name, control in (("RepositoryModelLoad", self._load), ("RepositoryModelUnload", self._unload)):
             self._methods[_SERVICE + name.encode()] = _Control(name, control, allowed=controls)
         self._methods[_SERVICE + b"ModelStreamInfer"] = _ModelStreamInfer(data_plane)
+        self._methods[health.CHECK] = Unary(health.HealthCheckRequest, health.check(lambda: data_plane.ready))
 
     def find(self, path: bytes) -> Method:
         """The method at this path; one that refuses where there is none."""
@@ -89,7 +91,7 @@ class _Control(Method):
     def on_message(self, call: Call, message: bytes) -> None:
         """Do it."""
         if not self._allowed:
-            raise Unavailable(CONTROL_REFUSED)
+            raise ControlRefused
         request = v2_grpc.parse(self._request, message)
 
         async def run() -> None:

@@ -67,7 +67,7 @@ def frame_compressed(message: bytes, encoding: str) -> bytes:
 
 
 def answer_encoding(headers: Headers) -> str:
-    """What the answers are compressed with: what the caller's own messages are, as is gRPC's custom; empty for nothing."""
+    """What the answers are compressed with: what the caller's own messages are, as is gRPC's custom; empty for none."""
     encoding = headers.get(b"grpc-encoding", b"").decode("latin-1")
     return encoding if encoding in ENCODINGS else ""
 

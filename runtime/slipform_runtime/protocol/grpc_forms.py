@@ -87,7 +87,7 @@ def _key(message: bytes) -> tuple[bytes, int]:
 
 
 def _has_form(message: bytes, given: Any, request: InferRequest) -> bool:
-    if not given.raw_input_contents or request.id:
+    if not given.raw_input_contents or request.id or request.classes:
         return False
     if any(tensor.dtype in (np.object_, np.bool_) for tensor in request.inputs.values()):  # checked one by one
         return False

@@ -47,7 +47,7 @@ class RestForms:
             if request is not None:
                 return request, form.output_form
         request, output_form = decode_request(body, json_length)
-        if form is None and text and not request.id and len(text) <= MAX_FORM_BYTES:
+        if form is None and text and not request.id and not request.classes and len(text) <= MAX_FORM_BYTES:
             new = _json_form if json_length is None else _binary_form
             self._remember(text, new(text, body, request, output_form))
         return request, output_form

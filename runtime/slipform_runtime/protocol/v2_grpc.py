@@ -34,7 +34,6 @@ _CONTENTS = {
 _RAW_OUTPUT_CONTENTS = 6
 _INFER_RESPONSE = 2
 _KNOWN_OUTPUTS = 1024
-_UNSUPPORTED_OUTPUTS = ("classification", "shared_memory_region")
 
 
 def parse(message_class: Any, data: bytes) -> Any:
@@ -70,14 +69,17 @@ def to_request(message: Any) -> InferRequest:
             raise InvalidRequest(f"input '{name}' has contents beside raw_input_contents")
         inputs[name] = from_bytes(name, tensor.datatype, list(tensor.shape), raw[index])
     outputs: list[str] | None = None
+    classes: dict[str, int] = {}
     if message.outputs:
         outputs = []
         for output in message.outputs:
-            for name in _UNSUPPORTED_OUTPUTS:
-                if name in output.parameters:
-                    raise InvalidRequest(f"output '{output.name}': this server does not answer with {name}")
+            if output.parameters:
+                if "shared_memory_region" in output.parameters:
+                    raise InvalidRequest(f"output '{output.name}': this server does not answer in shared memory")
+                if count := _unsigned(output.parameters, "classification"):
+                    classes[output.name] = count
             outputs.append(output.name)
-    request = InferRequest(inputs, outputs, id=message.id)
+    request = InferRequest(inputs, outputs, id=message.id, classes=classes or None)
     if message.parameters:
         request.timeout_us = _unsigned(message.parameters, "timeout")
         request.priority = _unsigned(message.parameters, "priority")

@@ -4,6 +4,7 @@ https://github.com/kserve/open-inference-protocol/blob/main/specification/protoc
 Triton's binary tensor data extension.
 """
 
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
@@ -115,6 +116,7 @@ def decode_request(body: Body, json_length: int | None = None) -> tuple[InferReq
         raise InvalidRequest(f"the body has {len(tail) - offset} bytes that belong to no input")
     outputs = [output.name for output in request.outputs] if request.outputs else None
     infer = InferRequest(inputs, outputs, id=request.id)
+    infer.classes = _classes(request.outputs or ())
     if request.parameters:
         _apply_parameters(infer, request.parameters)
     elif not any(output.parameters for output in request.outputs or ()):
@@ -210,12 +212,21 @@ def _output_form(request: _Request) -> OutputForm:
     by_name: dict[str, bool] = {}
     for output in request.outputs or ():
         parameters = output.parameters or {}
-        for unsupported in ("classification", "shared_memory_region"):
-            if parameters.get(unsupported):
-                raise InvalidRequest(f"output '{output.name}': this server does not answer with {unsupported}")
+        if parameters.get("shared_memory_region"):
+            raise InvalidRequest(f"output '{output.name}': this server does not answer in shared memory")
         if "binary_data" in parameters:
             by_name[output.name] = _flag(parameters, "binary_data", f"output '{output.name}'")
     return OutputForm(default, by_name)
+
+
+def _classes(outputs: Iterable[_Output]) -> dict[str, int] | None:
+    """By output, how many of its largest values are wanted in its place; None for none."""
+    asked = {
+        output.name: _unsigned(output.parameters, "classification")
+        for output in outputs
+        if output.parameters and output.parameters.get("classification")
+    }
+    return asked or None
 
 
 def _flag(parameters: dict[str, Any], name: str, where: str) -> bool:

@@ -30,9 +30,8 @@ def versions(model: Path) -> list[int]:
 
 
 def fingerprint(model: Path) -> Fingerprint:
-    """What is on disk, by version and `config`: (relative path, size, mtime in ns) of every file."""
-    config = model / "config.pbtxt"
-    found = {"config": _files(model, [config] if config.is_file() else [])}
+    """What is on disk, by version and `config` (with labels): (relative path, size, mtime in ns) of every file."""
+    found = {"config": _files(model, sorted(model.iterdir()))}
     for version in versions(model):
         folder = model / str(version)
         found[str(version)] = _files(folder, sorted(folder.rglob("*")))

@@ -5,7 +5,7 @@ that fails too often is taken out, and the best of those left on disk is loaded 
 """
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +20,7 @@ from slipform_runtime.metrics.statistics import DEFAULT_LATENCY_BUCKETS_MS, Vers
 from slipform_runtime.repository import layout
 from slipform_runtime.repository.breaker import Breaker
 from slipform_runtime.repository.config import read_config
+from slipform_runtime.repository.labels import Labels, joined, read_labels
 from slipform_runtime.repository.loader import LoadedModel, load_version
 from slipform_runtime.repository.served import ServedVersion
 from slipform_runtime.repository.version import ModelVersion
@@ -60,6 +61,7 @@ class ModelRepository:
         drain_seconds: float = 30.0,
         cache: ResponseCache | None = None,
         breaker: BreakerSettings | None = None,
+        labels: Mapping[str, Labels] | None = None,
     ) -> None:
         self.models: dict[str, Model] = {}
         self.cache = cache
@@ -68,6 +70,7 @@ class ModelRepository:
         self._buckets = latency_buckets_ms
         self._drain_seconds = drain_seconds
         self._breaker = breaker or BreakerSettings()
+        self._labels = labels or {}
         self._loader = ThreadPoolExecutor(1, "loader")
         self._one_at_a_time = asyncio.Lock()
         self._background: set[asyncio.Task[Any]] = set()
@@ -210,9 +213,19 @@ class ModelRepository:
             self._run_in_background(self._retire(old))
 
     async def _load_version(self, model: Model, folder: Path, version: int, config: Any) -> ServedVersion:
+        labels = await self._in_loader(read_labels, config, folder)
         statistics = model.statistics.setdefault(version, VersionStatistics(self._buckets))
         if is_ensemble(config):
-            return self._load_ensemble(version, config, statistics)
+            served = self._load_ensemble(version, config, statistics)
+        else:
+            served = await self._load_model(model, folder, version, config, statistics)
+        outputs = [output.name for output in served.outputs]
+        served.labels = joined(model.name, labels, self._labels.get(model.name, {}), outputs)
+        return served
+
+    async def _load_model(
+        self, model: Model, folder: Path, version: int, config: Any, statistics: VersionStatistics
+    ) -> ServedVersion:
         loaded: LoadedModel = await self._in_loader(load_version, folder, version, config)
         instances = [
             Instance(index, instance, threaded=not loaded.inline, name=f"{config.name}-{version}")

@@ -12,6 +12,7 @@ from slipform_runtime.inference import InferRequest, InferResponse, TensorSpec
 from slipform_runtime.logs import Level, log
 from slipform_runtime.metrics.statistics import VersionStatistics
 from slipform_runtime.repository.config import specs
+from slipform_runtime.repository.labels import Labels
 
 Answer = Callable[[InferResponse | InferenceError], None]
 Cancel = Callable[[], None]
@@ -31,6 +32,7 @@ class ServedVersion(ABC):
         self.inputs = specs(config.input)
         self.outputs = specs(config.output)
         self.statistics = statistics
+        self.labels: Labels = {}
         self._expected = [(spec, NUMPY[spec.datatype], len(spec.dims) + self.batched) for spec in self.inputs]
         self._unlogged: dict[str, int] = {}
         self._logged_at: dict[str, float] = {}

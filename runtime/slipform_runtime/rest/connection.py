@@ -172,7 +172,8 @@ class HttpConnection(asyncio.Protocol):
         exchange.method = self._parser.get_method()
         if exchange.method == b"CONNECT":
             raise InvalidRequest("this server is no proxy")
-        exchange.keep_alive = self._parser.should_keep_alive()
+        # A client of HTTP/1.0 would wait for a `Connection: keep-alive`, which this server does not answer.
+        exchange.keep_alive = self._parser.should_keep_alive() and self._parser.get_http_version() == "1.1"
         length = exchange.headers.get(b"content-length")
         if length is not None and int(length) > self._shared.request_limit_bytes:
             raise self._too_large()

@@ -18,9 +18,6 @@ from slipform_runtime.repository.served import ServedVersion
 from slipform_runtime.rest.docs import PAGE
 from slipform_runtime.rest.exchange import HTML, Exchange
 from slipform_runtime.rest.routes import Route
-from slipform_runtime.settings import ModelSettings
-
-_NO_SETTINGS = ModelSettings()
 
 
 class PlainRoutes:
@@ -29,12 +26,10 @@ class PlainRoutes:
     def __init__(
         self,
         data_plane: DataPlane,
-        models: dict[str, ModelSettings],
         handlers: dict[str, Handler],
         request_limit_bytes: int,
     ) -> None:
         self._plane = data_plane
-        self._models = models
         self._handlers = handlers
         self._limit = request_limit_bytes
         self._tasks: set[asyncio.Task[None]] = set()
@@ -175,7 +170,7 @@ class PlainRoutes:
     ) -> None:
         labels = {
             name: named
-            for name, known in self._models.get(served.name, _NO_SETTINGS).labels.items()
+            for name, known in served.labels.items()
             if name in response.outputs
             and (named := plain.labels_of(response.outputs[name], known, batched=served.batched, batch=batch))
             is not None

@@ -5,8 +5,8 @@ from typing import Any
 
 import msgspec
 
-from slipform_runtime.dataplane import CONTROL_REFUSED, DataPlane
-from slipform_runtime.errors import InferenceError, InvalidRequest, Unavailable
+from slipform_runtime.dataplane import DataPlane
+from slipform_runtime.errors import ControlRefused, InferenceError, InvalidRequest
 from slipform_runtime.protocol.model_config import parse_config_parameter
 from slipform_runtime.rest.exchange import Exchange
 from slipform_runtime.rest.routes import Route
@@ -54,7 +54,7 @@ class RepositoryRoutes:
 
     def _check_control(self) -> None:
         if not self._controls:
-            raise Unavailable(CONTROL_REFUSED)
+            raise ControlRefused
 
     def _answer_after(self, exchange: Exchange, work: Any) -> None:
         async def run() -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from slipform_runtime.errors import InferenceError, InvalidRequest, MethodNotAllowed, NotFound
+from slipform_runtime.extensions import instead_of
 from slipform_runtime.repository.layout import is_model_name
 from slipform_runtime.rest.exchange import Exchange
 
@@ -57,10 +58,10 @@ class Router:
                 continue
             if route.method == wanted:
                 return route.answer, names
-            allowed.add(route.method.decode())
+            allowed.update(("GET", "HEAD") if route.method == b"GET" else (route.method.decode(),))
         if allowed:
             raise MethodNotAllowed(", ".join(sorted(allowed)))
-        raise NotFound("there is no such route; GET /docs lists them")
+        raise NotFound(instead_of(path) or "there is no such route; GET /docs lists them")
 
 
 def _match(pattern: tuple[str, ...], parts: tuple[str, ...]) -> tuple[str, ...] | None:
