@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import pickle
 import shutil
 import struct
 import zipfile
@@ -21,13 +22,15 @@ import pytest
 import xgboost
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from slipform.cli.main import app
 from slipform.project import check, read_specs
+from slipform.spec.findings import SlipformError
 from slipform.starting.models import ubjson
 from slipform.starting.models.recognise import read
 from slipform.starting.models.signature import Unreadable
+from slipform.starting.models.stated import Stated, tensors
 from slipform.starting.repository import write_repository
 
 from .networks import identity
@@ -85,6 +88,32 @@ def mlflow(folder: Path) -> Path:
     return folder
 
 
+def keras_file(file: Path) -> Path:
+    """As Keras 3 writes one, without the layers that no reader of inputs looks at."""
+    image = {"batch_shape": [None, 16, 16, 3], "dtype": "float32", "name": "image"}
+    ids = {"batch_shape": [None, None], "dtype": {"config": {"name": "int32"}}, "name": "ids"}
+    layers = [{"class_name": "InputLayer", "config": each} for each in (image, ids)]
+    config = {"layers": layers, "input_layers": [["ids", 0, 0], ["image", 0, 0]]}
+    model = {"class_name": "Functional", "config": config}
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("config.json", json.dumps(model))
+        archive.writestr("metadata.json", json.dumps({"keras_version": "3.15.1"}))
+    return file
+
+
+def skops_file(file: Path) -> Path:
+    """As skops keeps a pipeline, whose first step alone says how wide a table is."""
+    width = {"__class__": "str", "__module__": "builtins", "__loader__": "JsonNode", "content": "5"}
+    step = {"__class__": "StandardScaler", "content": {"__class__": "dict", "content": {"n_features_in_": width}}}
+    pipeline = {
+        "__class__": "Pipeline", "__module__": "sklearn.pipeline", "_skops_version": "0.16.0",
+        "content": {"content": {"steps": {"__class__": "list", "content": [step]}}},
+    }  # fmt: skip
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("schema.json", json.dumps(pipeline))
+    return file
+
+
 FORMATS = [
     (booster, "churn.json", "xgboost", ["features FP32 [batch, 5]"], [5]),
     (booster, "churn.ubj", "xgboost", ["features FP32 [batch, 5]"], [5]),
@@ -92,6 +121,8 @@ FORMATS = [
     (saved_model, "churn", "tensorflow", ["x FP32 [?, 8]", "output_0 FP32 [?, 4]"], [8]),
     (exported_program, "churn.pt2", "pytorch", ["image FP32 [?, 3, 16]", "softmax FP32 [?, 4]"], [3, 16]),
     (mlflow, "churn", "xgboost", ["features FP32 [batch, 5]"], [5]),
+    (keras_file, "churn.keras", "keras", ["ids INT32 [?, ?]", "image FP32 [?, 16, 16, 3]"], ["ids_1"]),
+    (skops_file, "churn.skops", "sklearn", ["features FP32 [batch, 5]"], [5]),
 ]
 
 
@@ -105,7 +136,7 @@ def test_a_format_becomes_a_right_spec_with_a_build(
     name: str,
     format: str,
     tensors: list[str],
-    shape: list[int],
+    shape: list[int | str],
 ) -> None:
     source = make(tmp_path / name)
     found = read(source)
@@ -138,16 +169,98 @@ class Net(Module):
 """
 
 
-def test_torchscripts_arguments_are_named_and_its_pickle_is_not_run(tmp_path: Path) -> None:
+def script(file: Path) -> Path:
+    """As torch.jit.save writes one; whoever ran its pickle would end here."""
     pickled = b"\x80\x02c__torch__.net\nNet\nq\x00)\x81cos\nabort\n)R."
-    with zipfile.ZipFile(tmp_path / "m.pt", "w") as archive:
+    with zipfile.ZipFile(file, "w") as archive:
         archive.writestr("m/data.pkl", pickled)
         archive.writestr("m/constants.pkl", b"")
         archive.writestr("m/code/__torch__/net.py", CODE)
+    return file
+
+
+def test_torchscripts_arguments_are_named_and_its_pickle_is_not_run(tmp_path: Path) -> None:
     with pytest.raises(
         Unreadable, match="is TorchScript: it takes image, mask, and does not say of what type and shape"
     ):
-        read(tmp_path / "m.pt")
+        read(script(tmp_path / "m.pt"))
+
+
+def init(folder: Path, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> Result:
+    write_repository(folder / "models")
+    monkeypatch.chdir(folder / "models")
+    return CliRunner().invoke(app, ["init", *arguments, "--name", "churn"])
+
+
+def test_a_model_that_does_not_say_its_inputs_gets_those_that_are_stated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = ("--input", "image:FP32:batch,3,32,width", "--input", "mask:BOOL:batch")
+    assert init(tmp_path, monkeypatch, str(script(tmp_path / "m.pt")), *given).exit_code == 0
+    file = tmp_path / "models" / "model_specs" / "churn.yaml"
+    assert check(tmp_path / "models", [file]) == ()
+    (spec,) = read_specs(tmp_path / "models", [file])
+    assert spec.model.format == "torchscript"
+    assert [(each.name, each.dtype, each.shape) for each in spec.model.inputs] == [
+        ("image", "FP32", (3, 32, "width")),
+        ("mask", "BOOL", ()),
+    ]
+    assert (tmp_path / "models" / "model_specs" / "models" / "churn" / "1" / "model.pt").is_file()
+
+
+class Other:
+    """What nobody here reads a pickle of."""
+
+
+@pytest.mark.parametrize("protocol", [2, 5])
+def test_a_pickle_is_built_from_only_where_somebody_trusts_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, protocol: int
+) -> None:
+    file = tmp_path / "model.pkl"
+    file.write_bytes(pickle.dumps(xgboost.XGBClassifier(), protocol))
+    row = ("--input", "features:FP32:batch,5")
+    assert "a pickle of xgboost.sklearn.XGBClassifier" in str(init(tmp_path, monkeypatch, str(file), *row).exception)
+    shutil.rmtree(tmp_path / "models")
+    assert init(tmp_path, monkeypatch, str(file), *row, "--trust-pickle").exit_code == 0
+    (spec,) = read_specs(tmp_path / "models", [tmp_path / "models" / "model_specs" / "churn.yaml"])
+    assert spec.build is not None
+    assert (spec.model.format, spec.build.trust_pickle) == ("xgboost", True)
+    file.write_bytes(pickle.dumps(Other(), protocol))
+    with pytest.raises(Unreadable, match="Other: whoever made it decides"):
+        read(file, Stated(tensors(row[1:]), trust_pickle=True))
+
+
+STATED: list[tuple[Callable[[Path], Path], list[str], str]] = [
+    (script, ["image:FP32:batch,3"], "takes 2 inputs, image, mask; --input names 1"),
+    (script, ["image"], "'image' is not NAME:TYPE:AXES, such as image:FP32:batch,3,224,224"),
+    (script, ["image:float:batch"], "types: BOOL, UINT8"),
+    (script, ["image:FP32:batch,0"], "'0' is no axis; a size over 0"),
+    (script, ["image:FP32:batch,-1"], "'-1' is no axis"),
+    (script, ["a:FP32:batch", "a:FP32:batch"], "names a tensor twice: a, a"),
+    (skops_file, ["x:FP32:batch,5"], r"says itself what it takes: features FP32 \[batch, 5\]"),
+]
+
+
+@pytest.mark.parametrize(("make", "inputs", "words"), STATED)
+def test_what_is_stated_wrongly_is_refused(
+    tmp_path: Path, make: Callable[[Path], Path], inputs: list[str], words: str
+) -> None:
+    with pytest.raises(SlipformError, match=words):
+        read(make(tmp_path / "m.bin"), Stated(tensors(inputs)))
+
+
+def test_a_keras_model_without_an_input_layer_takes_what_it_was_built_for(tmp_path: Path) -> None:
+    model = {"class_name": "Sequential", "config": {"layers": []}, "build_config": {"input_shape": [None, 5]}}
+    with zipfile.ZipFile(tmp_path / "m.keras", "w") as archive:
+        archive.writestr("config.json", json.dumps(model))
+    assert [each.described() for each in read(tmp_path / "m.keras").inputs] == ["input FP32 [?, 5]"]
+
+
+def test_a_skops_archive_that_was_not_fitted_says_so(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "m.skops", "w") as archive:
+        archive.writestr("schema.json", json.dumps({"__class__": "Ridge", "__module__": "sklearn.linear_model"}))
+    with pytest.raises(Unreadable, match=r"sklearn\.linear_model\.Ridge that does not say how many features"):
+        read(tmp_path / "m.skops")
 
 
 def test_what_a_program_takes_beside_tensors_is_refused(tmp_path: Path) -> None:
@@ -164,9 +277,18 @@ def test_a_savedmodel_without_a_signature_to_serve_is_refused(tmp_path: Path) ->
         read(folder)
 
 
-def test_mlflows_pickles_are_named_with_what_to_do(tmp_path: Path) -> None:
-    (tmp_path / "MLmodel").write_text("flavors: {sklearn: {pickled_model: model.pkl}}\n", encoding="utf-8")
-    with pytest.raises(Unreadable, match=r"flavours sklearn(.|\n)*mlflow\.onnx\.log_model"):
+MLFLOW = [
+    ("{sklearn: {pickled_model: model.pkl}}", r"model\.pkl is a pickle of builtins\.bytearray(.|\n)*skl2onnx"),
+    ("{spark: {model_data: sparkml}}", r"flavours spark(.|\n)*mlflow\.onnx\.log_model"),
+    ("{onnx: }", r"flavours onnx"),
+]
+
+
+@pytest.mark.parametrize(("flavours", "words"), MLFLOW)
+def test_mlflows_other_models_are_named_with_what_to_do(tmp_path: Path, flavours: str, words: str) -> None:
+    (tmp_path / "MLmodel").write_text(f"flavors: {flavours}\n", encoding="utf-8")
+    (tmp_path / "model.pkl").write_bytes(pickle.dumps(bytearray(), 4))
+    with pytest.raises(Unreadable, match=words):
         read(tmp_path)
 
 
@@ -191,6 +313,8 @@ WHOLE: dict[str, Callable[[Path], Path]] = {
     "model.txt": text_booster,
     "saved_model.pb": lambda file: saved_model(file.parent / "m") / file.name,
     "model.pt2": exported_program,
+    "model.keras": keras_file,
+    "model.skops": skops_file,
 }
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ..spec.modelspec import ModelSpec
     from ..starting.first_spec import FirstSpec
     from ..starting.models.signature import Signature
+    from ..starting.models.stated import Stated
 
 SMALL = 16
 """Numbers that a request to copy from the terminal may have."""
@@ -35,6 +36,17 @@ def init(
             help="Where clusters get it, as s3://BUCKET/NAME; absent: from this project, into which it is copied.",
         ),
     ] = None,
+    inputs: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--input",
+            metavar="NAME:TYPE:AXES",
+            help="An input of a file that does not say it, as image:FP32:batch,3,224,224; one for each, in order.",
+        ),
+    ] = None,
+    trust_pickle: Annotated[
+        bool, typer.Option("--trust-pickle", help="Let `slipform build` read a pickle, which can run any code.")
+    ] = False,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="The spec; absent: model_specs/<name>.yaml.")
     ] = None,
@@ -50,10 +62,12 @@ def init(
       slipform init model.onnx --name churn --team growth
 
       slipform init export/ --uri s3://acme-models/churn --yes
+
+      slipform init scripted.pt --input image:FP32:batch,3,224,224
     """
     from ..spec.findings import SlipformError
     from ..starting.first_spec import must_be_new, write_spec
-    from ..starting.models.recognise import read
+    from ..starting.models.stated import Stated, tensors
     from ..starting.placing import elsewhere, in_the_project
     from .where import project_root
 
@@ -61,7 +75,7 @@ def init(
     if model is None and not asks:
         raise SlipformError("which model? Name its file or folder, as in `slipform init model.onnx`")
     model = model or Path(typer.prompt("The model's file, or the folder that holds it")).expanduser()
-    signature = read(model)
+    signature = _signature(model, Stated(tensors(inputs or ()), trust_pickle), asks)
     try:
         root, folder, models = project_root(), "model_specs", "model_specs/models"
     except SlipformError:
@@ -74,6 +88,21 @@ def init(
     place = elsewhere(signature, uri) if uri else in_the_project(signature, name, root, root / models)
     written = write_spec(signature, name, place, root, file, team=team)
     _say(signature, written, name_from, local=not uri, model=model)
+
+
+def _signature(model: Path, stated: Stated, asks: bool) -> Signature:
+    """What the file says; what it does not is asked, where somebody is there to answer."""
+    from ..starting.models.recognise import read
+    from ..starting.models.stated import Silent, Stated, tensors
+
+    try:
+        return read(model, stated)
+    except Silent as silent:
+        if not (asks and silent.arguments):
+            raise
+        typer.echo(f"{model} does not say what it takes: type and axes of each, as FP32:batch,3,224,224")
+        answers = [f"{name}:{typer.prompt(f'  {name}')}" for name in silent.arguments]
+        return read(model, Stated(tensors(answers), stated.trust_pickle))
 
 
 def _name(signature: Signature, given: str | None, asks: bool) -> tuple[str, str]:

@@ -76,6 +76,7 @@ def draft(signature: Signature, name: str, address: Address, *, team: str | None
         "address": address,
         "inputs": _tensors(signature.inputs, batched),
         "outputs": outputs,
+        "trust_pickle": signature.trust_pickle,
         "assumed": {each.field.rpartition(".")[2]: each for each in assumed},
     }
     return Draft(text.render(values), tuple(assumed))

@@ -100,4 +100,5 @@ def _names(signature: Signature) -> dict[str, Path]:
 
 def _filename(signature: Signature) -> str:
     """What an engine looks for; a build takes the one file that there is, or the whole folder."""
-    return BACKENDS["onnx"].filename if signature.format == "onnx" else signature.main.name
+    known = signature.format in ("onnx", "torchscript")
+    return BACKENDS[signature.format].filename if known else signature.main.name

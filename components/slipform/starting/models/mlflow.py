@@ -9,8 +9,16 @@ from ...spec.findings import InvalidSpec
 from .signature import Unreadable
 
 FILE = "MLmodel"
-_FLAVOURS = {"onnx": "data", "xgboost": "data", "lightgbm": "data", "tensorflow": "saved_model_dir"}
-"""Those whose files are read here, and the field that names them; the others are pickles, or have no signature."""
+_FLAVOURS = {
+    "onnx": "data",
+    "xgboost": "data",
+    "lightgbm": "data",
+    "pytorch": "model_data",
+    "tensorflow": "saved_model_dir",
+    "keras": "data",
+    "sklearn": "pickled_model",
+}
+"""The field that names the file or folder, by flavour; those first that are never a pickle."""
 
 
 def model(folder: Path) -> Path:
@@ -22,7 +30,8 @@ def model(folder: Path) -> Path:
     flavours = described.get("flavors") if isinstance(described, dict) else None
     flavours = flavours if isinstance(flavours, dict) else {}
     for name, field in _FLAVOURS.items():
-        place = flavours.get(name, {}).get(field)
+        fields = flavours.get(name)
+        place = fields.get(field) if isinstance(fields, dict) else None
         if isinstance(place, str) and (folder / place).resolve().is_relative_to(folder.resolve()):
             inner = folder / place / "model"
             return inner if inner.is_dir() else folder / place

@@ -103,7 +103,7 @@ def _parsed(file: Path) -> Any:
     if model is None or not model.ir_version or not model.graph.output or not _imports_what_it_uses(model):
         raise Unreadable(
             f"{file} is no whole ONNX model: cut off, or of another format\n"
-            "    read are ONNX, XGBoost, LightGBM, SavedModel, torch.export and folders of MLflow"
+            "    read are ONNX, PyTorch's programs, SavedModel, Keras, XGBoost, LightGBM, skops and folders of MLflow"
         )
     return model
 

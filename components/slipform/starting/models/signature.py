@@ -41,7 +41,8 @@ class Signature:
     """A model's file or folder.
 
     ``format`` is a word of ``model.format``; ``files`` are all that belong to it, ``main`` among them; ``origin`` is a
-    phrase for people: the format's version and what made the file.
+    phrase for people: the format's version and what made the file. ``trust_pickle``: building from it runs its code,
+    and somebody has said that it may.
     """
 
     format: str
@@ -50,6 +51,7 @@ class Signature:
     inputs: tuple[FoundTensor, ...]
     outputs: tuple[FoundTensor, ...]
     origin: str
+    trust_pickle: bool = False
 
     @property
     def size(self) -> int:

@@ -7,8 +7,25 @@ import re
 import zipfile
 from pathlib import Path
 
+from .signature import Signature, Unreadable
+from .stated import EXAMPLE, Silent, Stated
+
 CONSTANTS = "constants.pkl"
 """What an archive of ``torch.jit.save`` has, and no other of PyTorch's."""
+
+
+def read(file: Path, stated: Stated) -> Signature:
+    """A program whose inputs are stated. Raises Silent where they are not, Unreadable for another number."""
+    names = arguments(file)
+    if not stated.inputs:
+        raise Silent(
+            f"{file} is TorchScript: it takes {', '.join(names) or 'something'}, and does not say of what type and "
+            f"shape\n    say it once for each, in this order: --input {EXAMPLE}",
+            names,
+        )
+    if names and len(names) != len(stated.inputs):
+        raise Unreadable(f"{file} takes {len(names)} inputs, {', '.join(names)}; --input names {len(stated.inputs)}")
+    return Signature("torchscript", file, (file,), stated.inputs, (), "TorchScript, with inputs as they were stated")
 
 
 def arguments(file: Path) -> tuple[str, ...]:
