@@ -13,7 +13,7 @@ from slipform.engines.registry import engine
 from slipform.spec.findings import Finding
 from slipform.spec.stack import StackConfig
 
-from ..builders import model_spec, stack_config
+from ..builders import DIGEST, model_spec, stack_config
 
 TENSORRT = {"target": "tensorrt", "precision": "fp16"}
 P95 = {"latency": {"p95": "80ms"}}
@@ -151,7 +151,8 @@ def test_what_does_less_than_is_hoped_is_a_warning(name: str, changes: dict[str,
 @pytest.mark.parametrize("name", ["triton", "fastapi"])
 def test_a_build_makes_a_format_that_is_served(name: str, format: str) -> None:
     model = {"format": format, "inputs": [{"name": "features", "dtype": "FP32", "shape": [8]}]}
-    assert problems(name, stack_config(), model=model, build={"target": "onnx"}) == []
+    images = {"runtime_imports": f"registry.example.com/slipform-runtime-imports@sha256:{DIGEST}"}
+    assert problems(name, stack_config(images=images), model=model, build={"target": "onnx"}) == []
 
 
 @pytest.mark.parametrize(
@@ -188,6 +189,28 @@ def test_an_image_that_the_stack_lacks_is_missed(
     assert len(found) == len(messages)
     for finding, message in zip(found, messages, strict=True):
         assert message in finding.message
+
+
+@pytest.mark.parametrize(
+    ("format", "target", "images", "words"),
+    [
+        (
+            "keras",
+            "onnx",
+            {},
+            "no runtime_imports, and runtime, as runtime/Dockerfile makes it, lacks",
+        ),
+        ("keras", "onnx", {"runtime_imports": f"registry.example.com/imports@sha256:{DIGEST}"}, None),
+        ("keras", "tensorrt", {"runtime_imports": f"registry.example.com/imports@sha256:{DIGEST}"}, "runtime_gpu, as"),
+        ("onnx", "onnx", {}, None),
+    ],
+)
+def test_a_build_without_what_reads_its_model_is_doubted(
+    format: str, target: str, images: dict[str, Any], words: str | None
+) -> None:
+    found = problems("triton", stack_config(images=images), model={"format": format}, build={"target": target})
+    assert [each.severity for each in found] == (["warning"] if words else [])
+    assert words is None or words in found[0].message
 
 
 def test_on_processors_the_runtime_needs_its_smaller_image_only() -> None:

@@ -125,6 +125,12 @@ class TestPlace:
         assert "nvidia.com/gpu" not in container(found)["resources"]["limits"]
         assert container(found)["image"] == stack_config().images.runtime
 
+    def test_a_model_of_another_format_is_built_by_the_image_with_the_frameworks(self) -> None:
+        spec = spec_of(model={"format": "keras"}, build={"target": "onnx"})
+        image = f"registry.example.com/slipform-runtime-imports@sha256:{DIGEST}"
+        assert container(made(spec, {"images": {"runtime_imports": image}}))["image"] == image
+        assert container(made(spec))["image"] == stack_config().images.runtime
+
     def test_a_gpus_engine_is_built_by_the_image_with_tensorrt(self) -> None:
         assert container(made())["image"] == stack_config().images.runtime_gpu
 

@@ -57,10 +57,15 @@ def build_manifest(spec: ModelSpec, version: int, stack: StackConfig) -> str:
 
 
 def build_image(spec: ModelSpec, stack: StackConfig) -> str | None:
-    """The stack's image that builds: with TensorRT where that is the target; None where the stack has none."""
+    """The stack's image that builds: with TensorRT where that is the target, with the frameworks where the model is of
+    another format than ONNX; None where the stack has none."""
     images = stack.images
-    gpu = spec.build is not None and spec.build.target == "tensorrt"
-    image = images.runtime_gpu if gpu else images.runtime
+    if spec.build is not None and spec.build.target == "tensorrt":
+        image = images.runtime_gpu
+    elif spec.model.format != "onnx":
+        image = images.runtime_imports or images.runtime
+    else:
+        image = images.runtime
     return images.pulled(image) if image else None
 
 

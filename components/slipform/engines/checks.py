@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Literal
 
 from ..spec.build import BATCH
@@ -13,7 +14,7 @@ from .build_manifest import build_image
 from .formats import NEEDS_TENSORS, PROCESSORS_ONLY, served_format
 from .sizes import profiles
 
-ImageField = Literal["triton", "runtime", "runtime_gpu"]
+ImageField = Literal["triton", "runtime", "runtime_gpu", "runtime_imports"]
 
 EXPORTS = {
     "pytorch": "add build: {target: onnx} for a program of torch.export.save, or export it: "
@@ -146,6 +147,8 @@ def can_build(spec: ModelSpec, stack: StackConfig) -> Iterator[Finding]:
     if build_image(spec, stack) is None:
         field: ImageField = "runtime_gpu" if spec.build.target == "tensorrt" else "runtime"
         yield _no_image(f"the stack has no image that builds {spec.build.target}", ("build", "target"), stack, field)
+    elif spec.model.format != "onnx":
+        yield from _has_the_framework(spec, stack)
     if stack.artifacts is None:
         yield Finding(
             "the stack says nowhere to put what is built",
@@ -154,7 +157,26 @@ def can_build(spec: ModelSpec, stack: StackConfig) -> Iterator[Finding]:
         )
 
 
-_OURS = {"runtime": ("REGISTRY/slipform-runtime", "cpu"), "runtime_gpu": ("REGISTRY/slipform-runtime-gpu", "gpu")}
+def _has_the_framework(spec: ModelSpec, stack: StackConfig) -> Iterator[Finding]:
+    """A doubt only: an image of one's own may have it."""
+    path, lacking = ("model", "format"), f"lacks what reads a {spec.model.format} model, with which the build begins"
+    if spec.build is not None and spec.build.target == "tensorrt":
+        yield Finding(
+            f"runtime_gpu, as runtime/Dockerfile makes it, {lacking}",
+            path=path,
+            severity="warning",
+            remedy="add the framework to that image, or export ONNX and write format: onnx",
+        )
+    elif stack.images.runtime_imports is None:
+        message = f"the stack names no runtime_imports, and runtime, as runtime/Dockerfile makes it, {lacking}"
+        yield replace(_no_image(message, path, stack, "runtime_imports"), severity="warning")
+
+
+_OURS = {
+    "runtime": ("REGISTRY/slipform-runtime", "cpu"),
+    "runtime_gpu": ("REGISTRY/slipform-runtime-gpu", "gpu"),
+    "runtime_imports": ("REGISTRY/slipform-runtime-imports", "imports"),
+}
 
 
 def _no_image(message: str, path: FieldPath, stack: StackConfig, field: ImageField) -> Finding:

@@ -14,7 +14,7 @@ from ..spec.merging import overlay
 from ..spec.stack import StackConfig
 from .image import Image
 
-IMAGES = ("runtime", "runtime_gpu", "triton")
+IMAGES = ("runtime", "runtime_gpu", "runtime_imports", "triton")
 """Fields of the stack's images that are images."""
 
 

@@ -12,7 +12,7 @@ NO_DIGEST = "0" * 64
 
 def stack_problems(stack: StackConfig) -> Iterator[Finding]:
     """The paths are the stack config's."""
-    for field in ("runtime", "runtime_gpu", "triton"):
+    for field in ("runtime", "runtime_gpu", "runtime_imports", "triton"):
         image = getattr(stack.images, field)
         if image is not None and image.endswith(NO_DIGEST):
             yield Finding(

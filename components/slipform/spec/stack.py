@@ -127,6 +127,14 @@ class Images(Part):
             "registry.example.com/slipform-runtime-gpu@sha256:4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945"
         ],
     )
+    runtime_imports: Image | None = Field(
+        default=None,
+        description="The same with the frameworks that read models other than ONNX (target imports of its Dockerfile): "
+        "builds those; absent: runtime builds them.",
+        examples=[
+            "registry.example.com/slipform-runtime-imports@sha256:4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945"
+        ],
+    )
     triton: Image | None = Field(
         default=None,
         description="Triton's image.",
