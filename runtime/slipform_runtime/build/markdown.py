@@ -60,7 +60,7 @@ def _latency(report: Report) -> Iterator[str]:
             str(one.batch_size),
             f"{one.original.p50_ms:g} / {one.original.p95_ms:g} / {one.original.p99_ms:g}",
             f"{one.built.p50_ms:g} / {one.built.p95_ms:g} / {one.built.p99_ms:g}",
-            f"{one.speedup:.2f}×",
+            f"{one.speedup:.2f}× ({one.speedup_range[0]:.2f} to {one.speedup_range[1]:.2f})",
             f"{one.original.throughput:g}",
             f"{one.built.throughput:g}",
             str(one.runs),
@@ -77,6 +77,8 @@ def _latency(report: Report) -> Iterator[str]:
         "runs",
     )
     yield from _table(headings, rows)
+    yield ""
+    yield "Both ran in turn. The speed-up is that of the medians; in brackets its least and largest in parts of the run."
     yield ""
     pairs = [("original", report.original.footprint), ("built", report.built.footprint)]
     yield from _table(

@@ -22,13 +22,21 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BatchTiming(msgspec.Struct, frozen=True, kw_only=True):
-    """Both models at one batch size; `speedup` is the original's median over the artefact's."""
+    """Both models at one batch size; `speedup` is the original's median over the artefact's.
+
+    `speedup_range` is the least and the largest such ratio in ten successive parts of the run: how far the machine's
+    other work moves it.
+    """
 
     batch_size: int
     runs: int
     original: Timing
     built: Timing
     speedup: float
+    speedup_range: tuple[float, float]
+
+
+_PARTS = 10
 
 
 @dataclass(frozen=True)
@@ -69,7 +77,12 @@ def _one_size(original: Runner, built: Runner, size: int, batch: Batch, effort: 
         gc.enable()
     one, other = _timing(first, size), _timing(second, size)
     return BatchTiming(
-        batch_size=size, runs=len(first), original=one, built=other, speedup=round(one.p50_ms / other.p50_ms, 3)
+        batch_size=size,
+        runs=len(first),
+        original=one,
+        built=other,
+        speedup=round(one.p50_ms / other.p50_ms, 3),
+        speedup_range=_range(first, second),
     )
 
 
@@ -78,6 +91,14 @@ def _enough(first: list[int], second: list[int], effort: Effort) -> bool:
     if runs >= effort.most_runs or (seconds >= effort.most_seconds and runs >= 5):
         return True
     return runs >= effort.least_runs and min(sum(first), sum(second)) / 1e9 >= effort.least_seconds
+
+
+def _range(first: list[int], second: list[int]) -> tuple[float, float]:
+    """The least and the largest ratio of the medians in successive parts of the run."""
+    parts = min(_PARTS, len(first))
+    pairs = zip(np.array_split(first, parts), np.array_split(second, parts), strict=True)
+    ratios = [float(np.median(one) / np.median(other)) for one, other in pairs]
+    return round(min(ratios), 3), round(max(ratios), 3)
 
 
 def _timing(times: list[int], size: int) -> Timing:

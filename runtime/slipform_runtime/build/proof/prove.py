@@ -58,7 +58,15 @@ def _timed(prepared: Prepared, built: Runner, effort: Effort, progress: Progress
     batches = [(size, prepared.samples.batch(size, batched=tensors.batched)) for size in tensors.batch_sizes]
     found = []
     for timing in measure(prepared.original, built, batches, effort):
-        text = f"batch {timing.batch_size}: {timing.original.p50_ms} ms → {timing.built.p50_ms} ms ({timing.speedup}×)"
-        progress.say("build_timed", text, batch_size=timing.batch_size, speedup=timing.speedup)
+        least, most = timing.speedup_range
+        times = f"{timing.original.p50_ms} ms → {timing.built.p50_ms} ms"
+        text = f"batch {timing.batch_size}: {times} ({timing.speedup}×, {least} to {most} in parts of the run)"
+        progress.say(
+            "build_timed",
+            text,
+            batch_size=timing.batch_size,
+            speedup=timing.speedup,
+            speedup_range=timing.speedup_range,
+        )
         found.append(timing)
     return found
