@@ -207,3 +207,47 @@ def test_kubernetes_grpc_probes_are_answered(repository: Path, serve: Serve, ser
             assert check(request) == bytes((0x08, code))
             server.call(lambda: setattr(server.server.data_plane, "draining", True))
             assert check(request) == b"\x08\x02"  # NOT_SERVING
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        ("{", "is no model config"),
+        ('{"max_batchsize": 2}', "max_batchsize"),
+        ('{"max_batch_size": -1}', "must be 0 or more"),
+        ('{"sequence_batching": {}}', "sequence_batching is not supported"),
+        ('{"backend": "python"}', "not one of this server's"),
+    ],
+)
+def test_a_config_of_a_load_request_is_checked_as_a_files_is(
+    repository: Path, serve: Serve, config: str, words: str
+) -> None:
+    put(repository, "wine", classifier(), BATCHING)
+    server = serve(repository, model_control_mode="explicit", load_models=("wine",))
+    for library, client in clients(server):
+        with pytest.raises(InferenceServerException, match=words) as refused:
+            client.load_model("wine", config=config)
+        assert refused.value.status() in ("400", "StatusCode.INVALID_ARGUMENT")
+        assert client.infer("wine", [given(library)]).as_numpy("probabilities") is not None  # it goes on serving
+
+
+def test_a_config_of_a_load_request_is_followed_and_files_are_refused(repository: Path, serve: Serve) -> None:
+    put(repository, "wine", classifier(), BATCHING)
+    server = serve(repository, model_control_mode="explicit", load_models=("wine",))
+    for library, client in clients(server):
+        client.load_model("wine", config='{"max_batch_size": 1}')
+        with pytest.raises(InferenceServerException, match="takes at most 1"):
+            client.infer("wine", [given(library)])
+        with pytest.raises(InferenceServerException, match="put them into the repository"):
+            client.load_model("wine", config="{}", files={"file:1/model.onnx": b"x"})
+        client.load_model("wine")  # the file's own again
+        assert client.infer("wine", [given(library)]).as_numpy("probabilities") is not None
+
+
+def test_what_a_config_sets_in_vain_is_said_when_it_is_loaded(
+    repository: Path, serve: Serve, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put(repository, "wine", classifier(), f'{BATCHING} metric_tags {{ key: "team" value: "wine" }}')
+    serve(repository)
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "config_left_aside" in line]
+    assert '"model":"wine","fields":["metric_tags"]' in line

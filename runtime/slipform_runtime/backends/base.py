@@ -38,6 +38,8 @@ class Backend(Protocol):
     name: str
     platform: str
     default_filename: str
+    follows: tuple[str, ...]
+    """What of a ModelConfig `load` follows besides the instance groups, which are the device: dotted paths."""
 
     def load(self, path: Path, device: Device, config: Any) -> BackendInstance:
         """Load the model file; raises ModelLoadError, whose text says what is wrong with it."""

@@ -11,9 +11,19 @@ from slipform_runtime.backends.reasons import first_line
 from slipform_runtime.datatypes import FROM_ONNX, Tensor
 from slipform_runtime.errors import ExecutionFailed, InvalidRequest, ModelLoadError, OutOfMemory
 from slipform_runtime.inference import TensorSpec
+from slipform_runtime.protos import ModelConfig
 
 # ONNX Runtime has no exception type for it, only this text (BFCArena::AllocateRawInternal).
 _OUT_OF_MEMORY = ("Failed to allocate memory for requested buffer", "out of memory", "bad_alloc")
+
+_PARAMETERS = ("intra_op_thread_count", "inter_op_thread_count", "execution_mode")
+_LEVELS = onnxruntime.GraphOptimizationLevel
+_GRAPH_LEVELS = {
+    -1: _LEVELS.ORT_ENABLE_BASIC,
+    0: _LEVELS.ORT_ENABLE_ALL,
+    1: _LEVELS.ORT_ENABLE_EXTENDED,
+    2: _LEVELS.ORT_DISABLE_ALL,
+}
 
 
 class OnnxInstance:
@@ -50,15 +60,11 @@ class OnnxBackend:
     name = "onnxruntime"
     platform = "onnxruntime_onnx"
     default_filename = "model.onnx"
+    follows = ("optimization.graph", *(f"parameters.{name}" for name in _PARAMETERS))
 
     def load(self, path: Path, device: Device, config: Any) -> OnnxInstance:
         """A session on `device`; external data outside the model's folder is refused by ONNX Runtime."""
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = device.threads
-        options.inter_op_num_threads = 1
-        # Sessions share the cores with each other and with the event loop: a thread that waits must sleep.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        options.log_severity_level = 3
+        options = _options(device, config or ModelConfig())
         try:
             session = onnxruntime.InferenceSession(str(path), options, providers=_providers(device))
         except Exception as error:
@@ -70,6 +76,32 @@ class OnnxBackend:
                 "libraries are missing (nvidia-smi shows the first two; onnxruntime-gpu[cuda,cudnn] brings the third)"
             )
         return OnnxInstance(session)
+
+
+def _options(device: Device, config: Any) -> onnxruntime.SessionOptions:
+    """The device's, and what the config sets in the words of Triton's ONNX Runtime backend."""
+    threads, between, parallel = (_number(config, name) for name in _PARAMETERS)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads or device.threads
+    options.inter_op_num_threads = between or 1
+    if parallel:
+        options.execution_mode = onnxruntime.ExecutionMode.ORT_PARALLEL
+    level = config.optimization.graph.level
+    if level not in _GRAPH_LEVELS:
+        raise ModelLoadError(f"optimization graph level {level} is not one of {', '.join(map(str, _GRAPH_LEVELS))}")
+    options.graph_optimization_level = _GRAPH_LEVELS[level]
+    # Sessions share the cores with each other and with the event loop: a thread that waits must sleep.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 4  # errors come as exceptions, which the log has as JSON
+    return options
+
+
+def _number(config: Any, name: str) -> int:
+    """A parameter of the config, 0 where it is not set."""
+    text = config.parameters[name].string_value if name in config.parameters else "0"
+    if not (text.isascii() and text.isdigit() and len(text) < 5):
+        raise ModelLoadError(f"parameter '{name}' is '{text}', it must be a whole number from 0")
+    return int(text)
 
 
 def _providers(device: Device) -> list[Any]:

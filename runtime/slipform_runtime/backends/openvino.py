@@ -54,6 +54,7 @@ class OpenVinoBackend:
     name = "openvino"
     platform = ""
     default_filename = "model.xml"
+    follows = ()
 
     def load(self, path: Path, device: Device, config: Any) -> OpenVinoInstance:
         """Compile for the processor, with the threads of `device`."""

@@ -93,6 +93,7 @@ class TensorRTBackend:
     name = "tensorrt"
     platform = "tensorrt_plan"
     default_filename = "model.plan"
+    follows = ()
 
     def load(self, path: Path, device: Device, config: Any) -> TensorRTInstance:
         """Deserialise on the GPU that `device` names."""

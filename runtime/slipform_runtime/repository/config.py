@@ -9,6 +9,7 @@ from slipform_runtime.datatypes import FROM_CONFIG, TO_CONFIG
 from slipform_runtime.errors import ModelLoadError
 from slipform_runtime.inference import TensorSpec
 from slipform_runtime.protos import ModelConfig
+from slipform_runtime.repository.support import refuse_unsupported
 
 # What Triton gives a model that can batch and whose config says nothing (--backend-config default-max-batch-size).
 DEFAULT_MAX_BATCH_SIZE = 4
@@ -25,19 +26,24 @@ def parse_config(text: str, name: str) -> Any:
         config = text_format.Parse(text, ModelConfig())
     except text_format.ParseError as error:
         raise ModelLoadError(f"config.pbtxt:{error}") from error
+    return check_config(config, name)
+
+
+def check_config(config: Any, name: str) -> Any:
+    """The same config, of the model `name`; raises ModelLoadError where this server cannot follow it."""
     if config.name and config.name != name:
         raise ModelLoadError(f"config.pbtxt names the model '{config.name}', its folder is '{name}'")
     config.name = name
     if config.max_batch_size < 0:
         raise ModelLoadError(f"max_batch_size is {config.max_batch_size}; it must be 0 or more")
-    for unsupported in ("sequence_batching",):
-        if config.HasField(unsupported):
-            raise ModelLoadError(f"{unsupported} is not supported by this server")
-    if config.model_transaction_policy.decoupled:
-        raise ModelLoadError("decoupled models are not supported by this server")
-    for tensor in (*config.input, *config.output):
-        if tensor.HasField("reshape"):
-            raise ModelLoadError(f"'{tensor.name}': reshape is not supported by this server")
+    batching = config.dynamic_batching
+    for level in batching.priority_queue_policy:
+        if not 1 <= level <= batching.priority_levels:
+            raise ModelLoadError(
+                f"priority_queue_policy is for level {level}; the levels go from 1 to {batching.priority_levels}, "
+                "which priority_levels says"
+            )
+    refuse_unsupported(config)
     return config
 
 

@@ -1,6 +1,6 @@
 """Loads one version: config, backend, instances, warm-up. It blocks, and runs in a thread."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter, sleep
@@ -13,6 +13,7 @@ from slipform_runtime.errors import ModelLoadError
 from slipform_runtime.logs import log
 from slipform_runtime.protos import ModelConfig
 from slipform_runtime.repository.config import complete_config
+from slipform_runtime.repository.support import left_aside
 from slipform_runtime.repository.warmup import runs_inline, warm_up
 
 _TRIES = 3
@@ -52,6 +53,7 @@ def _load(folder: Path, version: int, given: Any) -> LoadedModel:
     config.CopyFrom(given)
     files = folder / str(version)
     backend = backend_for(config, files)
+    say_left_aside(config, backend.follows)
     path = files / (config.default_model_filename or backend.default_filename)
     if not path.is_file():
         raise ModelLoadError(f"version {version} has no file {path.name}")
@@ -68,6 +70,12 @@ def _load(folder: Path, version: int, given: Any) -> LoadedModel:
             instances, seconds, lambda device: backend.load(path, device, config), config, folder
         )
     return LoadedModel(config, instances, inline, perf_counter() - began)
+
+
+def say_left_aside(config: Any, followed: Collection[str]) -> None:
+    """Log what the config sets and this server does not follow."""
+    if fields := left_aside(config, followed):
+        log.warning("config_left_aside", model=config.name, fields=fields)
 
 
 def _with_one_thread(

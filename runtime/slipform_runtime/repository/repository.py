@@ -19,9 +19,9 @@ from slipform_runtime.logs import log
 from slipform_runtime.metrics.statistics import DEFAULT_LATENCY_BUCKETS_MS, VersionStatistics
 from slipform_runtime.repository import layout
 from slipform_runtime.repository.breaker import Breaker
-from slipform_runtime.repository.config import read_config
+from slipform_runtime.repository.config import check_config, read_config
 from slipform_runtime.repository.labels import Labels, joined, read_labels
-from slipform_runtime.repository.loader import LoadedModel, load_version
+from slipform_runtime.repository.loader import LoadedModel, load_version, say_left_aside
 from slipform_runtime.repository.served import ServedVersion
 from slipform_runtime.repository.version import ModelVersion
 from slipform_runtime.settings import Breaker as BreakerSettings
@@ -37,6 +37,8 @@ class Model:
     failures: dict[str, str] = field(default_factory=dict)
     loading: bool = False
     on_disk: layout.Fingerprint = field(default_factory=dict)
+    config_given: bool = False
+    """Whether a load request brought the config in place of the file's."""
     taken_out: dict[int, str] = field(default_factory=dict)
     statistics: dict[int, VersionStatistics] = field(default_factory=dict)
     load_failures: int = 0
@@ -170,13 +172,14 @@ class ModelRepository:
         folder = self._root / model.name
         try:
             found = await self._in_loader(layout.fingerprint, folder)
-            config = given or await self._in_loader(read_config, folder)
+            config = check_config(given, model.name) if given else await self._in_loader(read_config, folder)
         except (ModelLoadError, OSError) as error:
             self._failed(model, "", error)
             return
         changed = {part for part in {*found, *model.on_disk} if found.get(part) != model.on_disk.get(part)}
-        if given is not None or "config" in changed:
+        if given is not None or model.config_given or "config" in changed:
             changed.update(found)
+        model.config_given = given is not None
         model.on_disk = found
         model.failures = {}
         for version in [version for version in model.taken_out if str(version) in changed]:
@@ -263,6 +266,7 @@ class ModelRepository:
                 step.check(self.get(step.model, step.version))
             except (NotFound, Unavailable) as error:
                 raise ModelLoadError(f"step '{step.model}': {error}") from error
+        say_left_aside(config, ())
         log.info("model_loaded", model=config.name, model_version=served.version, steps=[s.model for s in served.steps])
         return served
 

@@ -4,11 +4,15 @@ from typing import Any
 
 import pytest
 
+from slipform_runtime.backends.onnx import OnnxBackend
 from slipform_runtime.batching.policy import BatchingPolicy
 from slipform_runtime.errors import ModelLoadError
 from slipform_runtime.inference import TensorSpec
 from slipform_runtime.protocol.model_config import config_as_json
+from slipform_runtime.protos import ModelConfig
+from slipform_runtime.repository import support
 from slipform_runtime.repository.config import complete_config, parse_config
+from slipform_runtime.repository.support import left_aside
 
 X, Y = TensorSpec("x", "FP32", (-1, 4)), TensorSpec("y", "FP32", (-1, 3))
 
@@ -48,13 +52,58 @@ def test_a_model_with_a_fixed_first_axis_does_not_batch() -> None:
         ('max_batch_size: 8 input { name: "x" data_type: TYPE_INT32 dims: [4] }', "as INT32, the model as FP32"),
         ('max_batch_size: 8 input { name: "x" data_type: TYPE_FP32 dims: [5] }', "dims [5], the model [4]"),
         ('input { name: "x" data_type: TYPE_FP32 dims: [4] }', "dims [4], the model [-1, 4]"),
-        ('input { name: "x" dims: [1] reshape { shape: [] } }', "reshape is not supported"),
+        ('input { name: "x" dims: [1] reshape { shape: [] } }', "'x': reshape is not supported"),
+        ('input { name: "x" dims: [4] allow_ragged_batch: true }', "'x': ragged batches are not supported"),
+        ('output { name: "y" dims: [3] is_shape_tensor: true }', "'y': shape tensors are not supported"),
+        ('batch_input { kind: BATCH_ELEMENT_COUNT target_name: "n" }', "batch_input is not supported"),
+        ('model_repository_agents { agents { name: "checksum" } }', "fetch` verifies digests"),
+        ('model_operations { op_library_filename: "x.so" }', "libraries of operators are not loaded"),
+        (
+            "dynamic_batching { priority_levels: 2 priority_queue_policy { key: 3 value {} } }",
+            "is for level 3; the levels go from 1 to 2",
+        ),
     ],
 )
 def test_a_config_that_does_not_fit_is_refused(text: str, words: str) -> None:
     with pytest.raises(ModelLoadError) as refused:
         completed(text)
     assert words in str(refused.value)
+
+
+def test_what_is_left_aside_is_named() -> None:
+    config = parse_config(
+        """
+        input { name: "x" optional: true }
+        optimization { graph { level: 1 } execution_accelerators { gpu_execution_accelerator { name: "tensorrt" } } }
+        dynamic_batching { preserve_ordering: true }
+        instance_group { count: 2 host_policy: "numa" }
+        metric_tags { key: "team" value: "wine" }
+        parameters { key: "intra_op_thread_count" value { string_value: "1" } }
+        parameters { key: "EXECUTION_ENV_PATH" value { string_value: "x" } }
+        response_cache { enable: true }
+        """,
+        "m",
+    )
+    assert left_aside(config, OnnxBackend.follows) == [
+        "dynamic_batching.preserve_ordering",
+        "input.optional",
+        "instance_group.host_policy",
+        "metric_tags",
+        "optimization.execution_accelerators",
+        "parameters.EXECUTION_ENV_PATH",
+    ]
+    assert {"optimization.graph", "parameters.intra_op_thread_count"} <= set(left_aside(config, ()))
+
+
+def test_every_field_of_a_config_is_followed_refused_or_left_aside() -> None:
+    """A field that a new version of Triton's protocol brings must be one of the three: this fails until it is."""
+    followed = {
+        "name", "platform", "backend", "version_policy", "max_batch_size", "input", "output", "default_model_filename",
+        "dynamic_batching", "ensemble_scheduling", "instance_group", "optimization", "parameters", "model_warmup",
+        "model_transaction_policy", "response_cache",
+    }  # fmt: skip
+    known = {path.split(".")[0] for path in (*support._REFUSED, *support._LEFT_ASIDE)}
+    assert {field.name for field in ModelConfig.DESCRIPTOR.fields} == followed | known
 
 
 def test_dynamic_batching_is_read_in_seconds_and_rows() -> None:

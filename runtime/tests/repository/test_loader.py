@@ -20,6 +20,7 @@ class Threaded:
 
     name = platform = "threaded"
     default_filename = "model.onnx"
+    follows = ()
 
     def __init__(self, seconds: dict[int, float]) -> None:
         self.seconds = seconds
