@@ -85,8 +85,9 @@ def bucket_access(aws: Aws, reads: Iterable[str], writes: Iterable[str] = ()) ->
         prefixes = [prefix for b, prefix in written if b == bucket]
         statements += [
             # To read what is not there is forbidden, and not just in vain, to whoever may not list: a build looks for
-            # its result first. That look names no prefix.
-            _listing(bucket, prefixes, operator="StringLikeIfExists"),
+            # its result first. That look names no prefix. Parts of large files that a killed build has left are found
+            # by a list of their own.
+            _listing(bucket, prefixes, "s3:ListBucketMultipartUploads", operator="StringLikeIfExists"),
             _statement(["s3:PutObject", "s3:AbortMultipartUpload"], _objects((bucket, prefix) for prefix in prefixes)),
             # Builds that end together agree by a claim on who sends, and take it away; nothing else goes.
             _statement(["s3:DeleteObject"], [_below(bucket, prefix, "*.claim") for prefix in prefixes]),
@@ -132,8 +133,8 @@ def _below(bucket: str, prefix: str, pattern: str) -> str:
     return f"{bucket}/{prefix}/{pattern}" if prefix else f"{bucket}/{pattern}"
 
 
-def _listing(bucket: str, prefixes: list[str], operator: str = "StringLike") -> dict[str, Any]:
-    statement = _statement(["s3:ListBucket"], [bucket])
+def _listing(bucket: str, prefixes: list[str], *more: str, operator: str = "StringLike") -> dict[str, Any]:
+    statement = _statement(["s3:ListBucket", *more], [bucket])
     if "" not in prefixes:
         below = [pattern for prefix in prefixes for pattern in (prefix, f"{prefix}/*")]
         statement["Condition"] = {operator: {"s3:prefix": below}}

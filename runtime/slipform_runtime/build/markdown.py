@@ -47,6 +47,10 @@ def _accuracy(report: Report) -> Iterator[str]:
         for one in report.accuracy
     ]
     yield from _table(("output", "max error", "mean error", "largest value", "top-1 agreement"), rows)
+    for one in report.accuracy:
+        if one.compared < 1:
+            share = _share(one.compared)
+            yield from ("", f"Of `{one.name}` {share} could be compared: the original has NaN or infinity in the rest.")
 
 
 def _latency(report: Report) -> Iterator[str]:
@@ -77,9 +81,7 @@ def _latency(report: Report) -> Iterator[str]:
         "runs",
     )
     yield from _table(headings, rows)
-    yield ""
-    yield "Both ran in turn. The speed-up is that of the medians; in brackets its least and largest in parts of the run."
-    yield ""
+    yield from ("", "Both ran in turn. In brackets: the least and the largest speed-up in parts of the run.", "")
     pairs = [("original", report.original.footprint), ("built", report.built.footprint)]
     yield from _table(
         ("", "size", "load time", "peak memory"),

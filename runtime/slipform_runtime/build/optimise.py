@@ -26,7 +26,7 @@ def fold(model: onnx.ModelProto, work: Path) -> onnx.ModelProto:
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
     options.optimized_model_filepath = str(folded)
-    options.log_severity_level = 3
+    options.log_severity_level = 4  # errors come as exceptions
     if model.ByteSize() > 1 << 30:
         options.add_session_config_entry("session.optimized_model_external_initializers_file_name", "folded.data")
         options.add_session_config_entry("session.optimized_model_external_initializers_min_size_in_bytes", "1024")

@@ -16,7 +16,7 @@ from slipform_runtime.build.proof.latency import Effort
 from slipform_runtime.build.proof.prove import prove
 from slipform_runtime.build.pruning.prune import prune
 from slipform_runtime.build.report import Report, read_report
-from slipform_runtime.build.reports import write_reports
+from slipform_runtime.build.reports import must_be_writable, write_reports
 from slipform_runtime.build.stores import LocalStore, Store, store_for
 from slipform_runtime.build.targets.registry import target_for
 
@@ -54,6 +54,8 @@ def build(manifest: BuildManifest, options: Options, progress: Progress) -> Outc
     if present is not None:
         return Outcome(present, f"{store.where}/{manifest.version}", built=False)
     store.check()
+    if options.reports is not None:
+        must_be_writable(options.reports)
     try:
         with tempfile.TemporaryDirectory(prefix="slipform-build-") as scratch:
             return _build(manifest, options, store, progress, Path(scratch))

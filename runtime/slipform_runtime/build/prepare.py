@@ -1,8 +1,10 @@
 """From the manifest to what is built from: all that can be refused is refused here, before the long work."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import onnx
 
 from slipform_runtime.build.errors import BadInput, ToolFailed
@@ -54,7 +56,7 @@ def _samples(
     calibration = judging = None
     if manifest.calibration is not None:
         file = fetch_samples(manifest.calibration.uri, work, "calibration")
-        calibration, judging = read_samples(file, tensors, manifest.calibration.uri).split()
+        calibration, judging = read_samples(file, tensors, manifest.calibration.uri, finite=True).split()
     if manifest.samples is not None:
         file = fetch_samples(manifest.samples, work, "samples")
         judging = read_samples(file, tensors, manifest.samples)
@@ -67,8 +69,27 @@ def _running(model: onnx.ModelProto, path: Path, samples: Samples, tensors: Sign
         runner = OnnxTarget().load(path)
     except ToolFailed as error:
         raise BadInput(cannot_run(model, str(error))) from error
+    size = tensors.batch_sizes[-1]
     try:
-        runner.run(samples.batch(tensors.batch_sizes[-1], batched=tensors.batched))
+        answers = runner.run(samples.batch(size, batched=tensors.batched))
     except ToolFailed as error:
-        raise BadInput(f"the original fails on {samples.origin}: {error}") from error
+        raise BadInput(f"the original fails on {samples.origin}{_alone(runner, samples, size)}: {error}") from error
+    numbers = [answer for answer in answers.values() if answer.dtype.kind == "f" and answer.size]
+    if numbers and not any(np.isfinite(answer).any() for answer in numbers):
+        raise BadInput(
+            f"the original answers with nothing but NaN and infinity on {samples.origin}, so that nothing can be "
+            "compared; give samples: …/samples.npz of inputs that it was made for"
+        )
     return runner
+
+
+def _alone(runner: Runner, samples: Samples, size: int) -> str:
+    """Whether it is their number that the model can't take."""
+    if size > 1:
+        with suppress(ToolFailed):
+            runner.run(samples.batch(1, batched=True))
+            return (
+                f", {size} at once, and answers one alone: its first axis does not vary; export it with one that does, "
+                "or set max_batch_size: 0"
+            )
+    return ""

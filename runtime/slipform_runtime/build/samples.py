@@ -61,8 +61,11 @@ class Samples:
         )
 
 
-def read(path: Path, signature: Signature, shown: str) -> Samples:
-    """The samples in a .npz file; raises BadInput with every array that does not fit the model."""
+def read(path: Path, signature: Signature, shown: str, *, finite: bool = False) -> Samples:
+    """The samples in a .npz file; raises BadInput with every array that does not fit the model.
+
+    `finite`: of numbers alone, as ranges are taken from; a model of tables may well take NaN for what is missing.
+    """
     arrays = _arrays(path, shown)
     wrong = [
         problem for tensor in signature.inputs for problem in _problems(tensor, arrays.get(tensor.name), sorted(arrays))
@@ -73,6 +76,13 @@ def read(path: Path, signature: Signature, shown: str) -> Samples:
         wrong.append(f"every array needs as many samples as the others: {counts}")
     if not wrong and lengths == {0}:
         wrong.append("there are no samples in it")
+    if not wrong and finite:
+        wrong.extend(
+            f"'{tensor.name}' has NaN or infinity in {count} of its {len(arrays[tensor.name])} samples, from which no "
+            "range can be taken"
+            for tensor in signature.inputs
+            if (count := _not_finite(arrays[tensor.name]))
+        )
     if wrong:
         raise BadInput(f"{shown} does not fit the model:\n  " + "\n  ".join(wrong))
     chosen = {tensor.name: arrays[tensor.name] for tensor in signature.inputs}
@@ -91,12 +101,20 @@ def generate(signature: Signature, model: onnx.ModelProto, count: int = GENERATE
 
 def _arrays(path: Path, shown: str) -> Batch:
     try:
-        with np.load(path, allow_pickle=False) as file:
-            if not isinstance(file, np.lib.npyio.NpzFile):
-                raise BadInput(f"{shown} holds one array without a name; numpy.savez(FILE, INPUT_NAME=array) names it")
+        file = np.load(path, allow_pickle=False)
+        if not isinstance(file, np.lib.npyio.NpzFile):
+            raise BadInput(f"{shown} holds one array without a name; numpy.savez(FILE, INPUT_NAME=array) names it")
+        with file:
             return {name: file[name] for name in file.files}
     except (ValueError, EOFError, OSError, zipfile.BadZipFile) as error:
         raise BadInput(f"{shown} is not a .npz file of plain arrays: {error}") from error
+
+
+def _not_finite(array: Tensor) -> int:
+    """The samples that hold something else than numbers."""
+    if array.dtype.kind != "f":
+        return 0
+    return int(np.count_nonzero(~np.isfinite(array.reshape(len(array), -1)).all(axis=1)))
 
 
 def _problems(tensor: TensorInfo, array: Tensor | None, known: list[str]) -> list[str]:

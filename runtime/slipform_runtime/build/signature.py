@@ -1,6 +1,6 @@
 """What goes in and out of a model: from its graph, held against the manifest, and as whole shapes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import onnx
@@ -100,9 +100,22 @@ def signature(model: onnx.ModelProto, manifest: BuildManifest) -> Signature:
             ("output", list(model.graph.output), manifest.outputs),
         )
     )
+    if not inputs:
+        wrong.append("the model has no inputs, and so always the same answer")
+    elif not wrong:
+        wrong.extend(_foreign_axes(found[0], manifest))
     if wrong:
         raise BadInput("the model is not what the manifest says:\n  " + "\n  ".join(wrong))
     return Signature(found[0], found[1], manifest.max_batch_size, tuple(manifest.profiles))
+
+
+def _foreign_axes(inputs: Sequence[TensorInfo], manifest: BuildManifest) -> Iterator[str]:
+    named = {axis for tensor in inputs for axis in tensor.shape if isinstance(axis, str)}
+    known = named | {BATCH} if manifest.max_batch_size else named
+    words = ", ".join(sorted(known)) or "none"
+    for axis in dict.fromkeys(axis for profile in manifest.profiles for axis in profile):
+        if axis not in known:
+            yield f"profiles give sizes of '{axis}', an axis that no input has; there are {words}"
 
 
 def _compared(

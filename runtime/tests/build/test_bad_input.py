@@ -13,7 +13,7 @@ from onnx import helper, numpy_helper
 
 from runtime_testing.building import Workshop, model, perceptron
 from slipform_runtime import cli
-from slipform_runtime.build.errors import BadInput
+from slipform_runtime.build.errors import BadInput, CannotWrite
 from slipform_runtime.build.onnxfile import read
 
 WHOLE = perceptron().SerializeToString()
@@ -56,6 +56,10 @@ MANIFESTS: list[tuple[dict[str, Any], str]] = [
     ({"outputs": [{"name": "p", "dtype": "FP32", "shape": [4]}]}, "output 'p' is not in the model"),
     ({"source": {"uri": "file:x", "format": "pytorch"}}, "could not be fetched|is not a folder"),
     ({"samples": "file:///nowhere.npz"}, "is not a file"),
+    (
+        {"profiles": [{"seq": {"min": 1, "opt": 1, "max": 1}}]},
+        "sizes of 'seq', an axis that no input has; there are batch",
+    ),
 ]
 
 
@@ -120,6 +124,11 @@ SAMPLES: list[tuple[dict[str, Any], str]] = [
     ({"z": np.zeros((4, 8), np.float32)}, "no array 'x'; it has z"),
     ({"x": np.zeros((0, 8), np.float32)}, "there are no samples in it"),
     ({"x": np.array([{}], object)}, "not a .npz file of plain arrays"),
+    (
+        {"x": np.where(np.eye(12, 8) > 0, np.nan, 1).astype(np.float32)},
+        "'x' has NaN or infinity in 8 of its 12 samples, from which no range can be taken",
+    ),
+    ({"x": np.full((4, 8), np.inf, np.float32)}, "NaN or infinity in 4 of its 4"),
 ]
 
 
@@ -129,6 +138,54 @@ def test_a_calibration_set_of_another_shape_is_refused(workshop: Workshop, array
     with pytest.raises(BadInput, match=words):
         workshop.build(precision="int8-static", calibration=calibration)
     assert workshop.left() == []
+
+
+def test_one_array_without_a_name_is_refused(workshop: Workshop) -> None:
+    np.save(workshop.root / "samples.npy", np.zeros((4, 8), np.float32))
+    with pytest.raises(BadInput, match=r"one array without a name; numpy\.savez"):
+        workshop.build(samples=f"file://{workshop.root}/samples.npy")
+
+
+def test_missing_values_in_samples_are_the_models_to_judge(workshop: Workshop) -> None:
+    samples = np.ones((4, 8), np.float32)
+    samples[0] = np.nan
+    outcome = workshop.build(samples=workshop.samples(x=samples))
+    (accuracy,) = outcome.report.accuracy
+    assert (accuracy.finite, accuracy.compared, accuracy.max_abs_error) == (True, 0.75, 0)
+    page = (workshop.built / "3" / "report.md").read_text()
+    assert "Of `probabilities` 75.00% could be compared: the original has NaN" in page
+
+
+def test_a_model_that_answers_with_nan_alone_is_refused(workshop: Workshop) -> None:
+    nodes = [helper.make_node("Log", ["x"], ["l"]), helper.make_node("Log", ["l"], ["probabilities"])]
+    workshop.put(model(nodes, [("x", ("N", 8))], [("probabilities", ("N", 8))]))
+    with pytest.raises(BadInput, match=r"nothing but NaN and infinity on 4 samples .* give samples"):
+        workshop.build(outputs=[], samples=workshop.samples(x=np.full((4, 8), -1, np.float32)))
+    assert workshop.left() == []
+
+
+def test_a_batch_axis_in_name_alone_is_told_by_a_sample_alone(workshop: Workshop) -> None:
+    shape = numpy_helper.from_array(np.array([1, 8], np.int64), "shape")
+    node = helper.make_node("Reshape", ["x", "shape"], ["probabilities"])
+    workshop.put(model([node], [("x", ("N", 8))], [("probabilities", ("N", 8))], [shape]))
+    with pytest.raises(BadInput, match="2 at once, and answers one alone: its first axis does not vary"):
+        workshop.build(outputs=[])
+
+
+def test_a_model_without_inputs_is_refused(workshop: Workshop) -> None:
+    constant = numpy_helper.from_array(np.zeros(4, np.float32), "c")
+    workshop.put(
+        model([helper.make_node("Identity", ["c"], ["probabilities"])], [], [("probabilities", (4,))], [constant])
+    )
+    with pytest.raises(BadInput, match="has no inputs"):
+        workshop.build(inputs=[], outputs=[], max_batch_size=0)
+
+
+def test_reports_that_cannot_be_written_are_said_before_the_long_work(workshop: Workshop) -> None:
+    (workshop.root / "reports").write_text("")
+    workshop.put(b"")  # which would be said later
+    with pytest.raises(CannotWrite, match="reports can't be written"):
+        workshop.build({"reports": workshop.root / "reports"})
 
 
 NOTHING_TO_DO = [("int8-dynamic", "this model has none"), ("int8-static", "this model has none of them")]

@@ -199,6 +199,62 @@ def test_an_upload_that_is_given_up_leaves_no_parts(
     assert store.report(1) is None
 
 
+def test_parts_that_a_killed_build_has_left_are_gone_with_the_next(
+    tmp_path: Path, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("slipform_runtime.build.stores.uploads.PART_BYTES", 5 << 20)
+    store = ObjectStore(bucket)
+    call = store._files.call_s3
+    for key in ("wine/1/model.onnx", "wine/1/model.onnx.data"):
+        place = {"Bucket": "engines", "Key": key}
+        left = call("create_multipart_upload", **place)["UploadId"]
+        call("upload_part", **place, UploadId=left, PartNumber=1, Body=bytes(5 << 20))
+    folder = version(tmp_path / "a", "a")
+    (folder / "model.onnx").write_bytes(bytes(6 << 20))
+    assert store.put(folder, 1, replace=False)
+    found = call("list_multipart_uploads", Bucket="engines")["Uploads"]
+    assert [each["Key"] for each in found] == ["wine/1/model.onnx.data"], "another file's parts are another build's"
+    call("abort_multipart_upload", Bucket="engines", Key=found[0]["Key"], UploadId=found[0]["UploadId"])
+
+
+def test_who_may_not_list_parts_sends_all_the_same(
+    tmp_path: Path, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("slipform_runtime.build.stores.uploads.PART_BYTES", 5 << 20)
+    store = ObjectStore(bucket)
+    call = store._files.call_s3
+
+    def forbidden(method: str, **options: Any) -> Any:
+        if method == "list_multipart_uploads":
+            raise PermissionError("s3:ListBucketMultipartUploads is not allowed")
+        return call(method, **options)
+
+    monkeypatch.setattr(store._files, "call_s3", forbidden)
+    folder = version(tmp_path / "a", "a")
+    (folder / "model.onnx").write_bytes(bytes(6 << 20))
+    assert store.put(folder, 1, replace=False)
+
+
+def test_a_claim_stays_young_while_a_large_file_is_sent(
+    tmp_path: Path, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("slipform_runtime.build.stores.uploads.PART_BYTES", 5 << 20)
+    monkeypatch.setattr("slipform_runtime.build.stores.objects._CLAIM_SECONDS", 1e-6)
+    store, written = ObjectStore(bucket), []
+    write = store._files.pipe_file
+
+    def noted(path: str, *rest: Any, **options: Any) -> Any:
+        written.append((path, options))
+        return write(path, *rest, **options)
+
+    monkeypatch.setattr(store._files, "pipe_file", noted)
+    folder = version(tmp_path / "a", "a")
+    (folder / "model.onnx").write_bytes(bytes(11 << 20))
+    assert store.put(folder, 1, replace=False)
+    claims = [options for path, options in written if path.endswith(".1.claim")]
+    assert claims == [{"mode": "create"}, *[{}] * 5], "after each of three parts and each of two files"
+
+
 def test_a_download_from_s3_asks_for_ranges_and_goes_on(
     tmp_path: Path, bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -18,6 +18,9 @@ class OutputAccuracy(msgspec.Struct, frozen=True, kw_only=True):
     finite: bool
     """False: the artefact has NaN or infinity where the original has a number."""
 
+    compared: float
+    """The share of the original's numbers that are finite: the errors are those of these; 1 of what is no float."""
+
     max_abs_error: float | None
     mean_abs_error: float | None
     max_abs_value: float | None
@@ -34,7 +37,7 @@ class _Sums:
     def __init__(self) -> None:
         self.finite = True
         self.worst = self.total = self.magnitude = 0.0
-        self.elements = self.rows = self.agreeing = 0
+        self.elements = self.floats = self.rows = self.agreeing = 0
 
 
 def compare(original: Runner, built: Runner, batches: Iterable[Batch]) -> list[OutputAccuracy]:
@@ -60,6 +63,7 @@ def _add(sums: _Sums, expected: Tensor, given: Tensor) -> None:
         return
     wide, other = expected.astype(np.float64), given.astype(np.float64)
     known = np.isfinite(wide)
+    sums.floats += wide.size
     sums.finite &= bool(np.isfinite(other[known]).all())
     if known.any() and sums.finite:
         errors = np.abs(wide[known] - other[known])
@@ -78,6 +82,7 @@ def _summary(name: str, sums: _Sums) -> OutputAccuracy:
     return OutputAccuracy(
         name=name,
         finite=sums.finite,
+        compared=sums.elements / sums.floats if sums.finite and sums.floats else 1,
         max_abs_error=sums.worst if compared else None,
         mean_abs_error=sums.total / sums.elements if compared else None,
         max_abs_value=sums.magnitude if sums.elements else None,

@@ -17,7 +17,7 @@ EXTRAS = {"s3": "s3", "gs": "gs"}
 """By scheme: the extra that writes it."""
 
 _CLAIM_SECONDS = 900
-"""A claim that is older was left by a build that was killed while it sent its files."""
+"""A claim that was not renewed for so long was left by a build that was killed while it sent its files."""
 _LOOK_SECONDS = 2.0
 _TRIES = 4
 
@@ -59,9 +59,11 @@ class ObjectStore:
             return False
         try:
             files = sorted((path for path in folder.rglob("*") if path.is_file()), key=lambda path: path.name == REPORT)
+            renew = self._renewing(claim)
             for number, path in enumerate(files, 1):
                 relative = path.relative_to(folder).as_posix()
-                upload(self._files, path, f"{self.where}/{version}/{relative}", self._retried)
+                upload(self._files, path, f"{self.where}/{version}/{relative}", self._retried, renew)
+                renew()
                 log.info("publish_progress", file=relative, number=number, of=len(files), bytes=path.stat().st_size)
         except FileNotFoundError as error:
             raise Unreachable(f"'{self.where}' is not there: {error}") from error
@@ -71,22 +73,35 @@ class ObjectStore:
 
     def _claimed(self, claim: str, version: int, *, replace: bool) -> bool:
         """True where it is ours to send; False where another build has sent the version meanwhile."""
-        began = monotonic()
+        waiting = False
         while True:
             if not replace and self.report(version) is not None:
                 return False
-            text = json.dumps({"since": time()}).encode()
             try:
-                self._retried(lambda text=text: self._files.pipe_file(claim, text, mode="create"))  # type: ignore[misc]
+                self._retried(lambda: self._files.pipe_file(claim, _now(), mode="create"))
                 return replace or self._still_absent(claim, version)
             except FileNotFoundError as error:
                 raise Unreachable(f"'{self.where}' is not there: {error}") from error
             except FileExistsError:
-                if self._abandoned(claim) or monotonic() - began > _CLAIM_SECONDS:
+                if self._abandoned(claim):
                     log.warning("publish_claim_taken_over", claim=claim)
                     self._drop(claim)
-                else:
-                    sleep(_LOOK_SECONDS)
+                elif not waiting:
+                    log.warning("publish_waits_for_another_build", claim=claim, at_most_seconds=_CLAIM_SECONDS)
+                    waiting = True
+                sleep(_LOOK_SECONDS)
+
+    def _renewing(self, claim: str) -> Callable[[], None]:
+        """What keeps the claim young while a large file is on its way."""
+        last = monotonic()
+
+        def renew() -> None:
+            nonlocal last
+            if monotonic() - last > _CLAIM_SECONDS / 10:
+                self._retried(lambda: self._files.pipe_file(claim, _now()))
+                last = monotonic()
+
+        return renew
 
     def _still_absent(self, claim: str, version: int) -> bool:
         """The other may have sent its report and dropped its claim between our look and our claim."""
@@ -125,3 +140,7 @@ class ObjectStore:
                 sleep(wait)
                 wait *= 2
         raise AssertionError("unreachable")
+
+
+def _now() -> bytes:
+    return json.dumps({"since": time()}).encode()

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from slipform_runtime.fetch.meter import Meter, metered
+from slipform_runtime.logs import log
 
 PART_BYTES = 32 << 20
 """S3 takes at most 10 000 parts: 320 GB."""
@@ -16,19 +17,19 @@ Retried = Callable[[Callable[[], Any]], Any]
 """Runs one request until it succeeds or is given up."""
 
 
-def upload(files: Any, path: Path, uri: str, retried: Retried) -> None:
-    """Send `path` to `uri` by fsspec's file system `files`.
+def upload(files: Any, path: Path, uri: str, retried: Retried, alive: Callable[[], None]) -> None:
+    """Send `path` to `uri` by fsspec's file system `files`; `alive` is called after each part.
 
     The store checks what it receives: S3 the MD5 of each part, Google's the whole file's after it.
     """
     with metered("publish_progress", path.name, path.stat().st_size) as meter:
         if hasattr(files, "call_s3"):
-            _to_s3(files, path, uri, retried, meter)
+            _to_s3(files, path, uri, retried, alive, meter)
         else:
             retried(partial(files.put_file, str(path), uri, consistency="md5"))
 
 
-def _to_s3(files: Any, path: Path, uri: str, retried: Retried, meter: Meter) -> None:
+def _to_s3(files: Any, path: Path, uri: str, retried: Retried, alive: Callable[[], None], meter: Meter) -> None:
     bucket, key, _ = files.split_path(uri)
     place = {"Bucket": bucket, "Key": key}
     if path.stat().st_size <= PART_BYTES:
@@ -36,6 +37,7 @@ def _to_s3(files: Any, path: Path, uri: str, retried: Retried, meter: Meter) -> 
         retried(partial(files.call_s3, "put_object", **place, Body=data, ContentMD5=_checksum(data)))
         meter.add(len(data))
         return
+    _drop_abandoned(files, place)
     started = retried(partial(files.call_s3, "create_multipart_upload", **place))["UploadId"]
     send = partial(files.call_s3, **place, UploadId=started)
     try:
@@ -44,10 +46,23 @@ def _to_s3(files: Any, path: Path, uri: str, retried: Retried, meter: Meter) -> 
             part = partial(send, "upload_part", PartNumber=number, Body=data, ContentMD5=_checksum(data))
             done.append({"PartNumber": number, "ETag": retried(part)["ETag"]})
             meter.add(len(data))
+            alive()
         retried(partial(send, "complete_multipart_upload", MultipartUpload={"Parts": done}))
     except BaseException:  # parts that nobody completes are paid for
         send("abort_multipart_upload")
         raise
+
+
+def _drop_abandoned(files: Any, place: dict[str, str]) -> None:
+    """Parts that a killed build has sent lie there unseen, and are paid for. Whoever sends now is the only one."""
+    try:
+        found = files.call_s3("list_multipart_uploads", Bucket=place["Bucket"], Prefix=place["Key"]).get("Uploads", ())
+        for left in found:
+            if left["Key"] == place["Key"]:
+                files.call_s3("abort_multipart_upload", **place, UploadId=left["UploadId"])
+                log.info("publish_abandoned_parts_dropped", key=left["Key"], since=left["Initiated"])
+    except Exception as error:  # not permitted, or a store that has no such list: it stands in nobody's way
+        log.warning("publish_abandoned_parts_unknown", key=place["Key"], error=str(error))
 
 
 def _parts(path: Path) -> Iterator[bytes]:
