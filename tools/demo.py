@@ -7,7 +7,8 @@ import subprocess
 import sys
 import urllib.request
 from pathlib import Path
-from typing import Any
+
+from slipform.cli.runtime import ports_when_ready
 
 ROOT = Path(__file__).parents[1]
 SPEC = "model_specs/iris.yaml"
@@ -38,14 +39,10 @@ def say(command: str, why: str) -> None:
 
 def wait_until_ready(server: subprocess.Popen[str]) -> int:
     """The HTTP port, once the server's log says that it is ready; everything it logged is shown."""
-    port: int = 0
-    for line in server.stdout or ():
-        print(line, end="", flush=True)
-        event: dict[str, Any] = json.loads(line) if line.startswith("{") else {}
-        port = event.get("http_port", port)
-        if event.get("event") == "server_ready":
-            return port
-    raise SystemExit(f"the server ended with {server.wait()} before it was ready")
+    ports = ports_when_ready(server.stdout or (), lambda line: print(line, end="", flush=True))
+    if ports is None:
+        raise SystemExit(f"the server ended with {server.wait()} before it was ready")
+    return ports["http"]
 
 
 def predict(port: int, which: str, measurements: list[float]) -> None:

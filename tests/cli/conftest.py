@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+SLIPFORM = (sys.executable, "-m", "slipform.cli.main")
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
@@ -29,14 +30,18 @@ def project(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def slipform(project: Path) -> Run:
-    """Runs the command in the project; NO_COLOR and 80 columns, as in a log."""
+    """Runs the command in the project, on 120 columns; a variable that is None is unset."""
 
-    def run(*arguments: str, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
-        env = {**os.environ, "COLUMNS": "120", **environment}
-        env.pop("SLIPFORM_STACK", None)
-        command = [sys.executable, "-m", "slipform.cli.main", *arguments]
+    def run(*arguments: str, cwd: Path | None = None, **variables: str | None) -> subprocess.CompletedProcess[str]:
+        wanted = {**os.environ, "COLUMNS": "120", "SLIPFORM_STACK": None, **variables}
+        environment = {name: value for name, value in wanted.items() if value is not None}
         return subprocess.run(
-            command, cwd=cwd or project, env={**env, **environment}, capture_output=True, text=True, timeout=120
+            [*SLIPFORM, *arguments],
+            cwd=cwd or project,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
         )
 
     return run

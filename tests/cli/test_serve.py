@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from runtime_testing.building import perceptron
+from slipform.cli.runtime import ports_when_ready
 
 from .conftest import Run
 
@@ -37,14 +38,10 @@ def served(project: Path, *arguments: str) -> Iterator[int]:
     ports = ["--http-port=0", "--grpc-port=0", "--metrics-port=0"]
     with subprocess.Popen([*command, *ports], cwd=project, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        for line in process.stdout:
-            event = json.loads(line) if line.startswith("{") else {}
-            if event.get("event") == "server_ready":
-                break
-        else:
-            raise AssertionError(f"ended with {process.wait()} before it was ready")
+        ready = ports_when_ready(process.stdout)
+        assert ready is not None, f"ended with {process.wait()} before it was ready"
         try:
-            yield event["http_port"]
+            yield ready["http"]
         finally:
             process.terminate()
             process.stdout.read()

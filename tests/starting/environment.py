@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from slipform.cli.runtime import ports_when_ready
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -68,11 +70,9 @@ class Environment:
         with subprocess.Popen(command, cwd=cwd, env=self.variables(), stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None
             try:
-                yield next(
-                    event["http_port"]
-                    for line in process.stdout
-                    if line.startswith("{") and (event := json.loads(line))["event"] == "server_ready"
-                )
+                ready = ports_when_ready(process.stdout)
+                assert ready is not None, "ended before it was ready"
+                yield ready["http"]
             finally:
                 process.terminate()
                 process.stdout.read()

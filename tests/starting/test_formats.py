@@ -24,7 +24,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner, Result
 
-from slipform.cli.main import app
+from slipform.cli.app import app
 from slipform.project import check, read_specs
 from slipform.spec.findings import SlipformError
 from slipform.starting.models import ubjson

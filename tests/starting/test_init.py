@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper
 from typer.testing import CliRunner, Result
 
-from slipform.cli.main import app
+from slipform.cli.app import app
 from slipform.project import check
 from slipform.spec.findings import SlipformError
 from slipform.starting.draft import batching, name_of

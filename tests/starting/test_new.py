@@ -12,7 +12,7 @@ import yaml
 from typer.testing import CliRunner
 
 from slipform import __version__
-from slipform.cli.main import app
+from slipform.cli.app import app
 from slipform.spec.findings import SlipformError
 from slipform.starting import repository, requirement
 from slipform.starting.repository import Written, write_repository

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_format
 import subprocess
 import sys
 import tempfile
@@ -13,6 +12,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .runtime import needs_runtime, ports_when_ready, serve_command
+from .where import read_here
+
 if TYPE_CHECKING:
     from ..spec.traffic import Slo
 
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 def bench(
     spec: Annotated[Path, typer.Argument(help="The spec file.", metavar="SPEC")],
     url: Annotated[
-        str | None, typer.Argument(help="A server that has the model; absent: one is started here.", metavar="[URL]")
+        str | None, typer.Argument(help="A server that has the model; absent: one is started here.", metavar="URL")
     ] = None,
     grpc: Annotated[
         str | None, typer.Option(metavar="HOST:PORT", help="Where its gRPC is; absent: the URL's host, port 8001.")
@@ -55,16 +57,10 @@ def bench(
 
       slipform bench model_specs/iris.yaml http://localhost:8000 --wire grpc --concurrency 16 --seconds 30
     """
-    from ..project import find_root, read_specs
-    from ..spec.findings import SlipformError
-    from .serve import needs_runtime
-
     needs_runtime()
-    try:
-        root = find_root(spec.absolute().parent)
-    except SlipformError:
-        root = Path.cwd()
-    (read,) = read_specs(root, [spec.absolute()])
+    if spec.is_dir():
+        raise typer.BadParameter(f"{spec} is a folder; load is put on one model: name its spec", param_hint="SPEC")
+    root, (read,) = read_here([spec])
     options = [f"--model={read.name}", f"--items={items}", f"--seconds={seconds}"]
     options += ["--wire", *wire] if wire else []
     options += ["--concurrency", *map(str, concurrency)] if concurrency else []
@@ -102,22 +98,17 @@ def _served(repository: Path, config: Path) -> Iterator[tuple[int, int]]:
     """The ports of HTTP and gRPC of a server that is ready; its log is shown only where it fails."""
     from ..spec.findings import SlipformError
 
-    arguments = [f"--model-repository={repository}", f"--config={config}", "--http-address=127.0.0.1"]
-    ports = ["--http-port=0", "--grpc-port=0", "--metrics-port=0"]
-    command = [sys.executable, "-m", "slipform_runtime", "serve", *arguments, *ports]
+    command = serve_command(repository, config)
     with (
         (repository.parent / "server.log").open("w+") as log,
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True) as server,
     ):
         try:
-            said = []
-            for line in server.stdout or ():
-                said.append(line)
-                event = json_format.loads(line) if line.startswith("{") else {}
-                if event.get("event") == "server_ready":
-                    yield event["http_port"], event["grpc_port"]
-                    return
-            log.seek(0)
-            raise SlipformError(f"the server ended before it was ready:\n{''.join(said)}{log.read()}")
+            said: list[str] = []
+            ports = ports_when_ready(server.stdout or (), said.append)
+            if ports is None:
+                log.seek(0)
+                raise SlipformError(f"the server ended before it was ready:\n{''.join(said)}{log.read()}")
+            yield ports["http"], ports["grpc"]
         finally:
             server.terminate()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .screen import screen, working
 from .where import Stack, chosen_stack
 
 if TYPE_CHECKING:
@@ -64,15 +65,13 @@ def diff(
 
 
 def _between(base: str, head: str | None, stack: str | None, base_env: Path | None, head_env: Path | None) -> Diff:
-    from rich.console import Console
-
     from ..plan import diff as compare
     from ..plan import graphs
     from ..project import find_root
 
     root = find_root(Path.cwd())
     name = chosen_stack(root, stack)
-    with Console(stderr=True).status(f"planning {base} and {head or 'the working tree'} …"):
+    with working(f"planning {base} and {head or 'the working tree'}"):
         before, after = graphs(root, base, head, name, base_python=_python(base_env), head_python=_python(head_env))
     return compare(before, after)
 
@@ -84,8 +83,10 @@ def read_preview(file: Path) -> Preview:
 
     try:
         text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SlipformError(f"{file}: {error}") from None
+    except OSError as error:
+        raise SlipformError(f"--preview {file}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise SlipformError(f"--preview {file}: not UTF-8; make the file with `pulumi preview --json`") from None
     return read(text)
 
 
@@ -105,8 +106,6 @@ def _show(change: Diff, view: View) -> None:
     from ..plan import diff_to_json, diff_to_markdown, print_diff
 
     if view is View.text:
-        from rich.console import Console
-
-        print_diff(change, Console())
+        print_diff(change, screen())
     else:
         typer.echo((diff_to_json if view is View.json else diff_to_markdown)(change).rstrip("\n"))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .screen import screen, working
 from .where import Stack, chosen_stack, project_root
 
 if TYPE_CHECKING:
@@ -41,16 +42,14 @@ def doctor(
 
       slipform doctor -s dev --context kind-dev --format json
     """
-    from rich.console import Console
-
     from ..doctor import as_json, as_text
 
-    with Console(stderr=True).status("looking at the cluster …"):
+    with working("looking at the cluster"):
         report = _report(project_root(), stack, kubeconfig, context)
     if format is View.json:
         typer.echo(as_json(report))
     else:
-        as_text(report, Console())
+        as_text(report, screen())
     if not report.is_fine:
         raise typer.Exit(1)
 

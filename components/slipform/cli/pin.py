@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .report import Format, print_findings
+from .screen import screen, working
 from .where import Specs, project_root, spec_files, stack_names
 
 if TYPE_CHECKING:
@@ -43,8 +44,6 @@ def pin(
 
       slipform pin -s prod --update
     """
-    from rich.console import Console
-
     from ..editing import diff_of, print_diff, read_text, replace
     from ..pinning import with_digests
     from ..project import shown
@@ -66,7 +65,7 @@ def pin(
         texts[file] = (before, with_digests(before, [each for each in changed if each.pin.place.file == file], file))
     for file, (before, after) in texts.items():
         replace(file, after)
-        print_diff(diff_of(before, after, shown(file).as_posix()), Console())
+        print_diff(diff_of(before, after, shown(file).as_posix()), screen())
     kept = len(pins) - len(changed)
     typer.echo(f"{len(changed)} of {len(pins)} written" + (f", {kept} pinned before" if kept else ""), err=True)
 
@@ -93,12 +92,10 @@ def _pins(specs: Sequence[Path] | None, stack: str | None) -> list[Pin]:
 
 
 def _resolved(pins: Sequence[Pin], root: Path) -> list[Pinned]:
-    from rich.console import Console
-
     from ..pinning import resolve
     from ..spec.findings import SlipformError
 
-    with Console(stderr=True).status(f"asking for {len(pins)} digests …"):
+    with working(f"asking for {len(pins)} digests"):
         try:
             return resolve(pins, root)
         except ImportError as missing:

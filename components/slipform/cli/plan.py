@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .screen import screen, working
 from .where import Specs, Stack, chosen_stack, project_root
 
 if TYPE_CHECKING:
@@ -90,11 +91,9 @@ def plan(
 
 
 def _run(root: Path, stack: str, files: Sequence[Path] | None) -> Graph:
-    from rich.console import Console
-
     from ..plan import run
 
-    with Console(stderr=True).status(f"planning {stack} …"):
+    with working(f"planning {stack}"):
         return run(root, stack, only=files)
 
 
@@ -102,9 +101,7 @@ def _show(graph: Graph, view: View) -> None:
     from ..plan import to_html, to_json, to_markdown, tree
 
     if view is View.tree:
-        from rich.console import Console
-
-        tree(graph, Console())
+        tree(graph, screen())
     else:
         write = {View.json: to_json, View.markdown: to_markdown, View.html: to_html}[view]
         typer.echo(write(graph).rstrip("\n"))

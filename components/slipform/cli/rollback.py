@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from .screen import screen
 from .where import project_root, stack_names
 
 
@@ -38,8 +39,6 @@ def rollback(
 
       slipform rollback model_specs/fraud.yaml && git commit -am "Take fraud back" && pulumi up -s prod
     """
-    from rich.console import Console
-
     from ..editing import diff_of, new_errors, print_diff, replace
     from ..rollback import roll_back
     from ..spec.findings import InvalidSpec, SlipformError
@@ -51,7 +50,7 @@ def rollback(
     if done.before == done.after:
         typer.echo("that is what the file says already; nothing to do", err=True)
         return
-    print_diff(diff_of(done.before, done.after, done.path), Console())
+    print_diff(diff_of(done.before, done.after, done.path), screen())
     for remark in done.remarks:
         typer.echo(remark, err=True)
     if wrong := new_errors(spec, done.after, project_root([spec])):

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from .where import project_root, spec_files
+from .runtime import needs_runtime, serve_command
+from .where import read_here
 
 
 def serve(
-    specs: Annotated[list[Path], typer.Argument(help="Spec files; several run in one server.", metavar="SPEC...")],
+    specs: Annotated[list[Path], typer.Argument(help="Spec files; several run in one server.", metavar="SPECS")],
     http_port: Annotated[int, typer.Option(min=0, max=65535, help="Port of REST; 0 takes a free one.")] = 8000,
     grpc_port: Annotated[int, typer.Option(min=0, max=65535, help="Port of gRPC; 0 takes a free one.")] = 8001,
     metrics_port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the metrics.")] = 8002,
@@ -39,24 +39,12 @@ def serve(
       slipform serve model_specs/iris.yaml --model built/iris   # what slipform build made in the folder built
     """
     from ..local import prepare
-    from ..project import read_specs
-    from ..spec.findings import SlipformError
 
     needs_runtime()
-    try:
-        root = project_root(specs)
-    except SlipformError:
-        root = Path.cwd()
-    chosen = read_specs(root, spec_files(root, specs), stack)
+    root, chosen = read_here(specs, stack)
     with tempfile.TemporaryDirectory(prefix="slipform-serve-") as scratch:
         repository, config = prepare(chosen, root, Path(scratch), model)
-        arguments = [
-            sys.executable, "-m", "slipform_runtime", "serve",
-            f"--model-repository={repository}", f"--config={config}",
-            f"--http-port={http_port}", f"--grpc-port={grpc_port}", f"--metrics-port={metrics_port}",
-            "--http-address=127.0.0.1",
-        ]  # fmt: skip
-        _until_stopped(arguments)
+        _until_stopped(serve_command(repository, config, http=http_port, grpc=grpc_port, metrics=metrics_port))
 
 
 def _until_stopped(arguments: list[str]) -> None:
@@ -76,13 +64,3 @@ def _until_stopped(arguments: list[str]) -> None:
         signal.signal(signal.SIGTERM, previous)
     if code:
         raise typer.Exit(code)
-
-
-def needs_runtime() -> None:
-    """Raises SlipformError where the runtime is not installed."""
-    from importlib.util import find_spec
-
-    from ..spec.findings import SlipformError
-
-    if find_spec("slipform_runtime") is None:
-        raise SlipformError("the runtime is not installed here: pip install 'slipform[serve]'")

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ..spec.findings import SlipformError
+
+if TYPE_CHECKING:
+    from ..spec.modelspec import ModelSpec
 
 
 def stack_names(incomplete: str = "") -> Iterable[str]:
@@ -30,9 +33,7 @@ Stack = Annotated[
 ]
 Specs = Annotated[
     list[Path] | None,
-    typer.Argument(
-        help="Spec files or folders of them; absent: those of the stack, or model_specs/.", metavar="[SPECS]..."
-    ),
+    typer.Argument(help="Spec files or folders of them; absent: those of the stack, or model_specs/.", metavar="SPECS"),
 ]
 
 
@@ -46,6 +47,17 @@ def project_root(specs: Sequence[Path] | None = None) -> Path:
         return find_root(specs[0].absolute() if specs[0].is_dir() else specs[0].absolute().parent)
     except SlipformError:
         return find_root(Path.cwd())
+
+
+def read_here(given: Sequence[Path], stack: str | None = None) -> tuple[Path, tuple[ModelSpec, ...]]:
+    """Specs for this machine, and the folder that their paths are relative to; a spec needs no project for that."""
+    from ..project import read_specs
+
+    try:
+        root = project_root(given)
+    except SlipformError:
+        root = Path.cwd()
+    return root, read_specs(root, spec_files(root, given), stack)
 
 
 def chosen_stack(root: Path, given: str | None) -> str:
@@ -80,7 +92,9 @@ def spec_files(root: Path, given: Sequence[Path] | None) -> list[Path]:
             sorted(file for file in path.glob("*.yaml") if not file.name.startswith(".")) if path.is_dir() else [path]
         )
         if not found:
-            raise SlipformError(f"no *.yaml in {path}; name a spec, or a folder with specs")
+            other = next(iter(sorted(path.glob("*.yml"))), None)
+            hint = f"rename {other.name}: specs end in .yaml" if other else "name a spec, or a folder with specs"
+            raise SlipformError(f"no *.yaml in {path}; {hint}")
         if not path.exists() and (near := _near(root, path)):
             raise SlipformError(f"{path}: there is no such file; did you mean {near}?")
         files += found
