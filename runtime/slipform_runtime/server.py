@@ -1,6 +1,8 @@
 """The server's life: listen, load, serve, drain, end."""
 
 import asyncio
+import contextlib
+import errno
 import gc
 import socket
 from dataclasses import dataclass, field
@@ -47,6 +49,10 @@ class Options:
     settings: Settings = field(default_factory=Settings)
 
 
+class ListenError(Exception):
+    """A port or an address that cannot be listened on."""
+
+
 class Server:
     """One process that serves one model repository."""
 
@@ -54,24 +60,33 @@ class Server:
         self._options = options
         self._settings = options.settings
         self._stop = asyncio.Event()
+        self._look = asyncio.Event()
         self.loaded = asyncio.Event()
         self._listeners: list[asyncio.Server] = []
         self._connections: list[Connections | GrpcConnections] = []
         self.ports: dict[str, int] = {}
 
-    async def run(self) -> int:
-        """Serve until `stop`, then drain; the number of requests that were still executing at the end."""
+    async def run(self) -> bool:
+        """Serve until `stop`, then drain; whether threads of it are still busy, executing or loading.
+
+        Raises ListenError, SettingsError, HandlerError, or OSError where the repository cannot be read.
+        """
         memory.keep_little()
         log.level = Level[self._settings.log_level.upper()]
         self._loop = asyncio.get_running_loop()
         self._assemble()
         await self._listen()
         background = [asyncio.create_task(self._sweep())]
-        await self._load()
-        self.loaded.set()
-        if self._options.model_control_mode == "poll":
-            background.append(asyncio.create_task(self._follow()))
-        await self._stop.wait()
+        loading = asyncio.create_task(self._load())
+        stopping = asyncio.create_task(self._stop.wait())
+        await asyncio.wait((loading, stopping), return_when=asyncio.FIRST_COMPLETED)
+        interrupted = loading.cancel()  # which does nothing where it is done
+        if not interrupted:
+            loading.result()
+            self.loaded.set()
+            if self._options.model_control_mode == "poll":
+                background.append(asyncio.create_task(self._follow()))
+            await stopping
         await self._drain()
         for task in background:
             task.cancel()
@@ -81,13 +96,19 @@ class Server:
         if self._tracing is not None:
             await asyncio.to_thread(self._tracing.close)
         log.info("server_stopped", abandoned=abandoned)
-        return abandoned
+        return interrupted or abandoned > 0
 
     def stop(self) -> None:
         """Begin to end; asking again changes nothing."""
         if not self._stop.is_set():
             log.info("server_stopping", delay_seconds=self._settings.drain.delay_seconds)
             self._stop.set()
+
+    def look(self) -> None:
+        """Look at the repository at once, where the server follows it."""
+        if self._options.model_control_mode != "poll":
+            log.warning("hangup_ignored", reason="the folder is followed with --model-control-mode poll only")
+        self._look.set()
 
     def _assemble(self) -> None:
         buckets = tuple(sorted({*DEFAULT_LATENCY_BUCKETS_MS, *self._settings.latency_buckets_ms}))
@@ -131,15 +152,19 @@ class Server:
         await self._listen_on(name, address, port, Connections(self._loop, router, self._settings.request_limit_bytes))
 
     async def _listen_on(self, name: str, address: str, port: int, connections: Connections | GrpcConnections) -> None:
-        listener = await self._loop.create_server(
-            connections, address, port, backlog=_BACKLOG, reuse_address=True, family=socket.AF_UNSPEC
-        )
+        try:
+            listener = await self._loop.create_server(
+                connections, address, port, backlog=_BACKLOG, reuse_address=True, family=socket.AF_UNSPEC
+            )
+        except OSError as error:
+            raise ListenError(_why_not(name, address, port, error)) from error
         self._connections.append(connections)
         self._listeners.append(listener)
         self.ports[name] = listener.sockets[0].getsockname()[1]
 
     async def _load(self) -> None:
         await self.repository.load_all(self._models_to_load())
+        self._say_unused_settings()
         # What is loaded stays: the collector need not look at it again.
         gc.collect()
         gc.freeze()
@@ -157,10 +182,17 @@ class Server:
             return on_disk
         return list(self._options.load_models)
 
+    def _say_unused_settings(self) -> None:
+        known = self.repository.names_on_disk()
+        for name in self._settings.models:
+            if name not in known:
+                log.warning("settings_unused", model=name, reason="there is no such model", known=known)
+
     async def _drain(self) -> None:
         # Not ready first: whoever sends requests here needs a moment to notice, and is served meanwhile.
         self.data_plane.draining = True
-        await asyncio.sleep(self._settings.drain.delay_seconds)
+        if self.loaded.is_set():  # else it has never been ready
+            await asyncio.sleep(self._settings.drain.delay_seconds)
         for listener in self._listeners:
             listener.close()
         for connections in self._connections:
@@ -179,8 +211,20 @@ class Server:
 
     async def _follow(self) -> None:
         while True:
-            await asyncio.sleep(self._options.repository_poll_seconds)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._look.wait(), self._options.repository_poll_seconds)
+            self._look.clear()
             try:
                 await self.repository.follow()
             except OSError as error:  # the folder is away for a moment
                 log.warning("repository_unreadable", error=error.strerror)
+
+
+def _why_not(name: str, address: str, port: int, error: OSError) -> str:
+    """In the words of the command line."""
+    option = f"--{name.replace('_', '-')} {port}"
+    if error.errno == errno.EADDRINUSE:
+        return f"{option}: the port is taken, by another server or another option; 0 takes a free one"
+    if error.errno == errno.EACCES:
+        return f"{option}: this user may not listen there; ports from 1024 on are open to all"
+    return f"--http-address '{address}': {error.strerror or error}; an address of this machine, 0.0.0.0 or :: is needed"

@@ -1,5 +1,6 @@
 """The `--config` file: JSON, strictly checked. Every field is documented beneath it."""
 
+import json
 import re
 from difflib import get_close_matches
 from pathlib import Path
@@ -88,41 +89,77 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
 
 def read_settings(path: Path | None) -> Settings:
-    """The settings in `path`, the defaults without one; raises SettingsError."""
+    """The settings in `path`, the defaults without one; raises SettingsError, which names file and line."""
     if path is None:
         return Settings()
     try:
-        return parse_settings(path.read_bytes())
+        return parse_settings(path.read_bytes(), f"{path}:")
     except OSError as error:
         raise SettingsError(f"{path}: {error.strerror}") from error
-    except SettingsError as error:
-        raise SettingsError(f"{path}: {error}") from error
 
 
-def parse_settings(text: bytes) -> Settings:
-    """The settings in `text`."""
+def parse_settings(text: bytes, file: str = "line ") -> Settings:
+    """The settings in `text`; raises SettingsError, which begins with `file` and the number of the line."""
     try:
-        return msgspec.json.decode(text, type=Settings)
+        settings = msgspec.json.decode(text, type=Settings)
+        json.loads(text, object_pairs_hook=_without_duplicates)
     except msgspec.ValidationError as error:
-        raise SettingsError(_with_suggestion(str(error), text)) from error
+        message, keys = _explained(error, text)
+        raise SettingsError(f"{file}{_line_of(keys, text)}: {message}") from error
+    except _DuplicateError as error:
+        raise SettingsError(f"{file}{_line_of([error.key] * 2, text)}: `{error.key}` is there twice") from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise SettingsError(f"not JSON: {error}") from error
+        byte = re.search(r"\(byte (\d+)\)", str(error))
+        line = text.count(b"\n", 0, int(byte[1]) if byte else None) + 1
+        raise SettingsError(f"{file}{line}: not JSON: {error}") from error
+    return settings
 
 
-def _with_suggestion(message: str, text: bytes) -> str:
+class _DuplicateError(Exception):
+    def __init__(self, key: str) -> None:
+        super().__init__(key)
+        self.key = key
+
+
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> None:
+    seen = set()
+    for key, _ in pairs:
+        if key in seen:
+            raise _DuplicateError(key)
+        seen.add(key)
+
+
+def _explained(error: msgspec.ValidationError, text: bytes) -> tuple[str, list[str]]:
+    """What is wrong, in words that help, and the keys on the way there."""
+    message = str(error)
+    if "`$.models[...]" in message:  # of which model?
+        for name, given in msgspec.json.decode(text)["models"].items():
+            try:
+                msgspec.convert(given, ModelSettings)
+            except msgspec.ValidationError as own:
+                told, keys = _told(str(own), ModelSettings)
+                return f"model `{name}`: {told}", ["models", name, *keys]
+    return _told(message, Settings)
+
+
+def _told(message: str, section: Any) -> tuple[str, list[str]]:
+    """A message on `section`, with the nearest name where one is unknown."""
+    keys = re.findall(r"\.([a-z_]+)", message.rpartition("at `$")[2]) if "at `$" in message else []
     if "unknown field `" not in message:
-        return message
+        return message, keys
     unknown = message.split("unknown field `")[1].split("`")[0]
-    known = _fields_at(message.partition("at `$")[2].rstrip("`"))
+    for key in keys:
+        section = {field.name: field.type for field in msgspec.structs.fields(section)}[key]
+    known = [field.name for field in msgspec.structs.fields(section)]
     nearest = get_close_matches(unknown, known, 1)
     hint = f"; did you mean `{nearest[0]}`?" if nearest else f"; known are {', '.join(known)}"
-    return message + hint
+    return message + hint, [*keys, unknown]
 
 
-def _fields_at(path: str) -> list[str]:
-    """The fields of the section that a message's path, e.g. `.drain` or `.models[...]`, names."""
-    section: Any = Settings
-    for name in re.findall(r"\.([a-z_]+)", path):
-        kind = {field.name: field.type for field in msgspec.structs.fields(section)}[name]
-        section = ModelSettings if name == "models" else kind
-    return [field.name for field in msgspec.structs.fields(section)]
+def _line_of(keys: list[str], text: bytes) -> int:
+    """Where the last of these keys is, each after the one before it."""
+    position = 0
+    for key in keys:
+        found = re.compile(rb"%b\s*:" % re.escape(json.dumps(key).encode())).search(text, position)
+        position = found.end() if found else position
+    return text.count(b"\n", 0, position) + 1

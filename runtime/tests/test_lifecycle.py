@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from runtime_testing.models import put, slow
+from runtime_testing.models import constant, put, slow
 
 BODY = json.dumps({"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 1], "data": [1]}]}).encode()
 
@@ -24,14 +24,14 @@ BODY = json.dumps({"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 1],
 class Process:
     """`slipform-runtime serve` on free ports."""
 
-    def __init__(self, repository: Path, config: Path) -> None:
+    def __init__(self, repository: Path, config: Path, *options: str) -> None:
         arguments = ["serve", "--model-repository", str(repository), "--http-address", "127.0.0.1"]
         arguments += ["--http-port", "0", "--grpc-port", "0", "--metrics-port", "0", "--config", str(config)]
+        arguments += options
         self.process = subprocess.Popen(
             [sys.executable, "-m", "slipform_runtime.cli", *arguments], stdout=subprocess.PIPE, text=True
         )
         self.port = self.event("server_listening")["http_port"]
-        self.event("server_ready")
 
     def event(self, name: str) -> dict[str, Any]:
         """Read log lines up to this event."""
@@ -52,11 +52,12 @@ class Process:
 
 
 @contextmanager
-def process(repository: Path, **drain: float) -> Iterator[Process]:
+def process(repository: Path, *options: str, until: str = "server_ready", **drain: float) -> Iterator[Process]:
     config = repository.parent / "config.json"
     config.write_text(json.dumps({"drain": drain}))
-    running = Process(repository, config)
+    running = Process(repository, config, *options)
     try:
+        running.event(until)
         yield running
     finally:
         running.process.kill()
@@ -102,6 +103,44 @@ def test_a_request_that_outlasts_the_drain_does_not_keep_the_process(repository:
         assert running.event("server_stopped")["abandoned"] == 1
         assert running.process.wait(20) == 0
         waiting.join()
+
+
+@pytest.mark.parametrize(
+    "signals", [(signal.SIGINT,), (signal.SIGTERM, signal.SIGTERM), (signal.SIGTERM, signal.SIGINT)]
+)
+def test_a_signal_ends_it_and_another_changes_nothing(repository: Path, signals: tuple[signal.Signals, ...]) -> None:
+    put(repository, "one", constant(1.0))
+    with process(repository, delay_seconds=0.1) as running:
+        for number in signals:
+            running.process.send_signal(number)
+        assert running.process.wait(20) == 0
+
+
+def test_sigterm_while_a_model_loads_ends_it_at_once(repository: Path) -> None:
+    """Not when the model is there: its warm-up alone takes longer than the test waits."""
+    put(repository, "a", constant(1.0), "max_batch_size: 1\n")
+    put(repository, "b", slow(loops=20_000), "max_batch_size: 1\n")
+    with process(repository, until="model_loaded", delay_seconds=60) as running:
+        running.process.send_signal(signal.SIGTERM)
+        running.event("server_stopped")
+        assert running.process.wait(5) == 0
+
+
+def test_sighup_looks_at_the_folder_at_once(repository: Path) -> None:
+    put(repository, "one", constant(1.0))
+    options = ("--model-control-mode", "poll", "--repository-poll-secs", "3600")
+    with process(repository, *options, delay_seconds=0) as running:
+        put(repository, "two", constant(2.0))
+        running.process.send_signal(signal.SIGHUP)
+        assert running.event("model_loaded")["model"] == "two"
+
+
+def test_sighup_does_not_end_a_server_that_follows_no_folder(repository: Path) -> None:
+    put(repository, "one", constant(1.0))
+    with process(repository, delay_seconds=0) as running:
+        running.process.send_signal(signal.SIGHUP)
+        assert "--model-control-mode poll" in running.event("hangup_ignored")["reason"]
+        assert running.ask("/ready") == 200
 
 
 def test_sigkill_leaves_a_repository_that_serves_again(repository: Path) -> None:
