@@ -34,9 +34,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model-repository", type=Path, required=True, metavar="DIR", help="the folder of the models")
     parser.add_argument(
         "--http-address",
-        default="0.0.0.0",
+        default="0.0.0.0",  # noqa: S104 - a server in a container
         metavar="ADDRESS",
-        help="of all ports; default: %(default)s; IPv6: ::",  # noqa: S104
+        help="of all ports; default: %(default)s; IPv6: ::",
     )
     for name, default in (("http", 8000), ("grpc", 8001), ("metrics", 8002)):
         parser.add_argument(

@@ -7,6 +7,7 @@ Names and labels are a contract: alerts, autoscaling and dashboards are written 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
+from slipform_runtime.errors import Outcome
 from slipform_runtime.metrics.statistics import Duration, Histogram
 from slipform_runtime.repository.repository import Model
 from slipform_runtime.repository.served import ServedVersion
@@ -77,8 +78,17 @@ def _bound(value: float) -> str:
     return f"{value:.10g}"
 
 
-def _failed(served: ServedVersion) -> int:
-    return sum(served.statistics.failures.values())
+_TRITONS_REASONS = {
+    "REJECTED": (Outcome.REJECTED, Outcome.TIMEOUT),
+    "CANCELED": (Outcome.CANCELLED,),
+    "BACKEND": (Outcome.FAILED,),
+    "OTHER": (Outcome.INVALID,),
+}
+
+
+def _failed(served: ServedVersion, now: float) -> Iterator[Sample]:
+    for reason, outcomes in _TRITONS_REASONS.items():
+        yield "", {"reason": reason}, sum(served.statistics.failures[outcome] for outcome in outcomes)
 
 
 def _microseconds(name: str) -> Callable[[ServedVersion, float], Iterable[Sample]]:
@@ -153,7 +163,7 @@ METRICS = [
         _one(lambda served: served.statistics.success.count),
         _M,
     ),
-    Metric("nv_inference_request_failure", "counter", "Number of failed inference requests.", _one(_failed), _M),
+    Metric("nv_inference_request_failure", "counter", "Number of failed inference requests.", _failed, _M),
     Metric(
         "nv_inference_count",
         "counter",
@@ -198,6 +208,12 @@ METRICS = [
     Metric("cache_hit_rate", "gauge", "Hits of all lookups since the version was loaded.", _one(_hit_rate)),
     Metric("nv_cache_num_hits_per_model", "counter", "Number of cache hits.", _count("cache_hit")),
     Metric("nv_cache_num_misses_per_model", "counter", "Number of cache misses.", _count("cache_miss")),
+    Metric(
+        "nv_model_load_duration_secs",
+        "gauge",
+        "Model load time in seconds.",
+        _one(lambda served: served.statistics.load_seconds),
+    ),
     Metric(
         "nv_inference_pending_request_count",
         "gauge",

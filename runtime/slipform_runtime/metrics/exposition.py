@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from slipform_runtime.metrics.catalogue import METRICS, MODEL_METRICS
 from slipform_runtime.metrics.gpu import used_megabytes
+from slipform_runtime.metrics.process import process_lines
 from slipform_runtime.repository.served import ServedVersion
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ def expose(plane: "DataPlane") -> str:
         for model in sorted(plane.repository.models):
             lines.append(f"{name}{_labels({'model': model})} {count(plane.repository.models[model])}")
     lines += _server_lines(plane, versions, now)
+    lines += process_lines()
     return "\n".join(lines) + "\n"
 
 
