@@ -57,7 +57,7 @@ def _run(instance: Runnable, batch: list[Job], execution: Execution, alive: Call
         finally:
             ran = perf_counter_ns()
             execution.compute_infer_ns += ran - joined
-        _split(batch, outputs)
+        _split(batch, rows, outputs)
         execution.compute_output_ns += perf_counter_ns() - ran
     except InferenceError as error:
         _recover(instance, batch, rows, error, execution, alive)
@@ -109,11 +109,10 @@ def _join(batch: list[Job]) -> dict[str, Tensor]:
     return {name: np.concatenate([job.inputs[name] for job in batch]) for name in batch[0].inputs}
 
 
-def _split(batch: list[Job], outputs: Outputs) -> None:
+def _split(batch: list[Job], total: int, outputs: Outputs) -> None:
     if len(batch) == 1:
         batch[0].outputs = outputs
         return
-    total = sum(job.rows for job in batch)
     for name, tensor in outputs.items():
         if not tensor.ndim or tensor.shape[0] != total:
             raise ExecutionFailed(f"output '{name}' has shape {list(tensor.shape)} for a batch of {total}")

@@ -4,13 +4,15 @@ from collections.abc import Callable, Hashable
 from math import inf
 from typing import Any
 
+import msgspec
+
 from slipform_runtime.datatypes import Tensor
 from slipform_runtime.errors import InferenceError
 
 Outputs = dict[str, Tensor]
 
 
-class Job:
+class Job(msgspec.Struct, eq=False):
     """Tensors that wait for an instance, and who is told of the end.
 
     `rows` is the size along the batch axis; jobs are joined only where `shape_key` and `wanted` are equal.
@@ -18,49 +20,20 @@ class Job:
     unless it is cancelled.
     """
 
-    __slots__ = (
-        "arrived_at",
-        "batch_rows",
-        "cancelled",
-        "ended_at",
-        "error",
-        "expires_at",
-        "inputs",
-        "level",
-        "on_done",
-        "outputs",
-        "rows",
-        "shape_key",
-        "started_at",
-        "wanted",
-    )
-
-    def __init__(
-        self,
-        inputs: dict[str, Tensor],
-        rows: int,
-        on_done: Callable[[Any], None],
-        *,
-        wanted: tuple[str, ...] | None = None,
-        shape_key: Hashable = None,
-        level: int = 0,
-        arrived_at: float = 0.0,
-        expires_at: float = inf,
-    ) -> None:
-        self.inputs = inputs
-        self.rows = rows
-        self.on_done = on_done
-        self.wanted = wanted
-        self.shape_key = shape_key
-        self.level = level
-        self.arrived_at = arrived_at
-        self.expires_at = expires_at
-        self.started_at = 0.0
-        self.ended_at = 0.0
-        self.batch_rows = rows
-        self.cancelled = False
-        self.outputs: Outputs | None = None
-        self.error: InferenceError | None = None
+    inputs: dict[str, Tensor]
+    rows: int
+    on_done: Callable[[Any], None]
+    wanted: tuple[str, ...] | None = None
+    shape_key: Hashable = None
+    level: int = 0
+    arrived_at: float = 0.0
+    expires_at: float = inf
+    started_at: float = 0.0
+    ended_at: float = 0.0
+    batch_rows: int = 0
+    cancelled: bool = False
+    outputs: Outputs | None = None
+    error: InferenceError | None = None
 
     def fail(self, error: InferenceError, now: float) -> None:
         """End with an error."""

@@ -89,7 +89,8 @@ class Scheduler:
         if self._closed:
             raise Unavailable("the model is being unloaded")
         self._queue.add(job)
-        self._dispatch_soon()
+        if not self._dispatch_due:
+            self._dispatch_soon()
 
     def cancel(self, job: Job) -> None:
         """Forget `job`: nobody waits for it any more."""
@@ -128,11 +129,12 @@ class Scheduler:
         self._idle.append(instance)
         if instance.threaded and self._queue:
             self._dispatch()  # first: the answers can be written while it computes
-        self._observe(instance, batch, execution)
         now = self._clock()
         for job in batch:
+            job.ended_at = now
+        self._observe(instance, batch, execution)
+        for job in batch:
             if not job.cancelled:
-                job.ended_at = now
                 job.on_done(job)
         if self._queue:
             self._dispatch_soon()

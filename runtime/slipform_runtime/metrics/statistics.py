@@ -38,10 +38,11 @@ class Histogram:
         """Observations in all."""
         return sum(self.counts)
 
-    def observe(self, value: float) -> None:
-        """Count one observation."""
-        self.counts[bisect_left(self.bounds, value)] += 1
-        self.total += value
+    def observe(self, values: list[float]) -> None:
+        """Count observations."""
+        for value in values:
+            self.counts[bisect_left(self.bounds, value)] += 1
+        self.total += sum(values)
 
 
 @dataclass(slots=True)
@@ -82,24 +83,24 @@ class VersionStatistics:
         """Requests that have ended, by how."""
         return {Outcome.SUCCESS: self.success.count, **self.failures}
 
-    def succeeded(self, seconds: float, now: float) -> None:
-        """Count a request that was answered: `seconds` after it came, at `now` of the monotonic clock."""
-        self.success.count += 1
-        self.success.ns += int(seconds * 1e9)
-        self.latency_ms.observe(seconds * 1e3)
-        self._ended(int(now))
+    def succeeded(self, seconds: list[float], now: float) -> None:
+        """Count requests that were answered at `now` of the monotonic clock, and how long after they came."""
+        if seconds:
+            self.success.add(int(sum(seconds) * 1e9), len(seconds))
+            self.latency_ms.observe([value * 1e3 for value in seconds])
+            self._ended(int(now), len(seconds))
 
     def failed(self, outcome: Outcome, seconds: float, now: float) -> None:
         """Count a request that was not."""
         self.failures[outcome] += 1
         self.fail.add(int(seconds * 1e9))
-        self._ended(int(now))
+        self._ended(int(now), 1)
 
-    def _ended(self, second: int) -> None:
+    def _ended(self, second: int, requests: int) -> None:
         if self._seconds and self._seconds[-1][0] == second:
-            self._seconds[-1][1] += 1
+            self._seconds[-1][1] += requests
         else:
-            self._seconds.append([second, 1])
+            self._seconds.append([second, requests])
 
     def executed(self, rows: int, requests: int, input_ns: int, infer_ns: int, output_ns: int) -> None:
         """Count one run of `rows` rows for `requests` requests, each of which spent the whole run's time."""

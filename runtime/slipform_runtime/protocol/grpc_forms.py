@@ -35,12 +35,12 @@ class GrpcForm(Form):
         self._timeout_us = request.timeout_us
         self._priority = request.priority
         self._between: list[tuple[int, bytes]] = []
-        self._parts: list[tuple[str, np.dtype[Any], int, int, tuple[int, ...]]] = []
+        self._parts: list[tuple[str, tuple[int, ...], np.dtype[Any], int]] = []
         end = len(message)
         for (name, tensor), raw in reversed(list(zip(request.inputs.items(), given.raw_input_contents, strict=True))):
             prefix = raw_prefix(_RAW_INPUT_CONTENTS, len(raw))
             start = end - len(raw)
-            self._parts.insert(0, (name, tensor.dtype, tensor.size, start, tensor.shape))
+            self._parts.insert(0, (name, tensor.shape, tensor.dtype, start))
             end = start - len(prefix)
             self._between.append((end, prefix))
         self._prefix = message[:end] + self._between.pop()[1]
@@ -54,8 +54,7 @@ class GrpcForm(Form):
     def read(self, message: bytes) -> InferRequest:
         """The request."""
         inputs: dict[str, Tensor] = {
-            name: np.frombuffer(message, dtype, count, offset).reshape(shape)
-            for name, dtype, count, offset, shape in self._parts
+            name: np.ndarray(shape, dtype, message, offset) for name, shape, dtype, offset in self._parts
         }
         return InferRequest(inputs, self._outputs, timeout_us=self._timeout_us, priority=self._priority, form=self)
 

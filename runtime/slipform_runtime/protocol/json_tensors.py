@@ -18,6 +18,8 @@ from slipform_runtime.tensors import check_shape, numpy_dtype
 _FLT_END = 2.0**128 - 2.0**103  # what is below is rounded to the largest FP32, which is printed as 3.4028235e38
 _Float32 = Annotated[float, msgspec.Meta(gt=-_FLT_END, lt=_FLT_END)]  # checked while decoding
 
+_NOT_PLAIN = "eO"  # numpy's characters of FP16 and BYTES
+
 _ELEMENTS: dict[str, Any] = {"BOOL": bool, "BYTES": str, "FP32": _Float32, "FP64": float}
 
 
@@ -41,7 +43,8 @@ def from_nested(name: str, datatype: str, data: bytes | memoryview) -> Tensor:
 
 def to_json(tensor: Tensor, name: str) -> list[Any]:
     """The elements in row-major order, as JSON values."""
-    values: list[Any] = nested_to_json(tensor.ravel(), name)
+    flat = tensor.ravel()
+    values: list[Any] = flat.tolist() if flat.dtype.char not in _NOT_PLAIN else nested_to_json(flat, name)
     return values
 
 
@@ -101,7 +104,7 @@ def depth_of(data: bytes | memoryview) -> int:
 
 
 @cache
-def list_decoder(datatype: str, depth: int) -> Callable[[bytes | memoryview], Any]:
+def list_decoder(datatype: str, depth: int) -> Callable[[bytes | bytearray | memoryview], Any]:
     """Decodes JSON to lists nested `depth` deep of the type's elements; raises msgspec.DecodeError."""
     kind: Any = _ELEMENTS.get(datatype, int)
     for _ in range(depth):

@@ -149,22 +149,23 @@ def decode_raw_request(body: Body, inputs: list[TensorSpec], batched: bool) -> t
 
 def encode_response(response: InferResponse, request_id: str, form: OutputForm) -> tuple[bytes, int | None]:
     """The body, and the length of its JSON where binary tensors follow it."""
-    outputs: list[bytes] = []
+    text = [_opening(response.model_name, response.model_version)]
     tail: list[bytes] = []
-    all_json = not form.binary and form.by_name is None
+    all_json = form is _ALL_JSON
+    separator = b""
     for name, tensor in response.outputs.items():
         if all_json or not form.is_binary(name):
             numbers = _encode(to_json(tensor, name))
-            outputs.append(b"%b%b}" % (_described(name, tensor.dtype.char, tensor.shape, None), numbers))
+            text += (separator, _described(name, tensor.dtype.char, tensor.shape, None), numbers, b"}")
         else:
             raw = to_bytes(tensor)
             tail.append(raw)
-            outputs.append(_described(name, tensor.dtype.char, tensor.shape, len(raw)))
-    end = b'],"id":%b}' % _encode(request_id) if request_id else b"]}"
-    text = b"%b%b%b" % (_opening(response.model_name, response.model_version), b",".join(outputs), end)
+            text += (separator, _described(name, tensor.dtype.char, tensor.shape, len(raw)))
+        separator = b","
+    text.append(b'],"id":%b}' % _encode(request_id) if request_id else b"]}")
     if not tail:
-        return text, None
-    return b"".join((text, *tail)), len(text)
+        return b"".join(text), None
+    return b"".join(text + tail), sum(map(len, text))
 
 
 @lru_cache

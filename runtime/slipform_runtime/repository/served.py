@@ -130,6 +130,8 @@ class ServedVersion(ABC):
 
     def expiry(self, request: InferRequest, arrived_at: float, default_timeout_seconds: float = 0.0) -> float:
         """When nobody waits for the answer any more."""
+        if not (request.timeout_us or default_timeout_seconds):
+            return request.deadline
         timeout = default_timeout_seconds or inf
         if request.timeout_us:
             timeout = min(timeout, request.timeout_us * 1e-6)
@@ -140,19 +142,25 @@ class ServedVersion(ABC):
     ) -> None:
         """Count a request that has ended."""
         if error is None:
-            self.statistics.succeeded(now - arrived_at, now)
+            self.statistics.succeeded([now - arrived_at], now)
         else:
             self.statistics.failed(error.outcome, now - arrived_at, now)
         if log.level <= Level.DEBUG:
-            log.debug(
-                "request_processed",
-                request_id=request.id,
-                model=self.name,
-                model_version=self.version,
-                status=error.outcome if error else Outcome.SUCCESS,
-                latency_ms=round((now - arrived_at) * 1e3, 3),
-                batch_size=batch_size,
-            )
+            self.log_processed(request, now - arrived_at, error, batch_size)
+
+    def log_processed(
+        self, request: InferRequest, seconds: float, error: InferenceError | None, batch_size: int
+    ) -> None:
+        """Log a request that has ended."""
+        log.debug(
+            "request_processed",
+            request_id=request.id,
+            model=self.name,
+            model_version=self.version,
+            status=error.outcome if error else Outcome.SUCCESS,
+            latency_ms=round(seconds * 1e3, 3),
+            batch_size=batch_size,
+        )
 
     def _fits(self, shape: tuple[int, ...], spec: TensorSpec) -> bool:
         dims = shape[1:] if self.batched else shape

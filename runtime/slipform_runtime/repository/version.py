@@ -8,6 +8,8 @@ from math import inf
 from time import monotonic, time
 from typing import Any
 
+import msgspec
+
 from slipform_runtime.batching.execution import Execution
 from slipform_runtime.batching.job import Job, Outputs
 from slipform_runtime.batching.policy import BatchingPolicy
@@ -16,6 +18,7 @@ from slipform_runtime.batching.scheduler import Instance, Scheduler
 from slipform_runtime.cache import CacheKey, ResponseCache
 from slipform_runtime.errors import Cancelled, DeadlineExceeded, InferenceError, OutOfMemory
 from slipform_runtime.inference import Admission, InferRequest, InferResponse
+from slipform_runtime.logs import Level, log
 from slipform_runtime.metrics.statistics import VersionStatistics
 from slipform_runtime.repository.breaker import Breaker
 from slipform_runtime.repository.served import Answer, Cancel, ServedVersion
@@ -23,31 +26,24 @@ from slipform_runtime.repository.served import Answer, Cancel, ServedVersion
 _serials = count()
 
 
-class _Own(Job):
+class _Own(Job, kw_only=True):
     """The job of one client."""
-
-    __slots__ = ("answer", "request")
 
     request: InferRequest
     answer: Answer
 
 
-class _Waiter:
+class _Waiter(msgspec.Struct, eq=False):
     """One of the clients that wait for a shared job."""
 
-    __slots__ = ("answer", "arrived_at", "expires_at", "request")
-
-    def __init__(self, request: InferRequest, answer: Answer, arrived_at: float, expires_at: float) -> None:
-        self.request = request
-        self.answer = answer
-        self.arrived_at = arrived_at
-        self.expires_at = expires_at
+    request: InferRequest
+    answer: Answer
+    arrived_at: float
+    expires_at: float
 
 
-class _Shared(Job):
+class _Shared(Job, kw_only=True):
     """The job of everybody who asks a cached model the same. It is cancelled when nobody waits for it."""
-
-    __slots__ = ("key", "waiters")
 
     key: CacheKey
     waiters: list[_Waiter]
@@ -112,12 +108,12 @@ class ModelVersion(ServedVersion):
             level=admission.level,
             arrived_at=arrived_at,
             expires_at=expires_at,
+            request=request,
+            answer=answer,
         )
-        job.request = request
-        job.answer = answer
         self.scheduler.submit(job)
         self.statistics.active += 1
-        return lambda: self._abandon(job)
+        return partial(self._abandon, job)
 
     def _admit(self, request: InferRequest) -> Admission:
         """Check a request, unless one of its form has been."""
@@ -142,9 +138,14 @@ class ModelVersion(ServedVersion):
     # A job of its own.
 
     def _answer(self, job: _Own) -> None:
-        """The execution has ended, or the request's time in the queue."""
+        """The execution has ended, which `_observe` has counted, or the request's time in the queue."""
         self.statistics.active -= 1
-        self._tell(job.request, job.answer, job.arrived_at, job)
+        if job.outputs is None:
+            self._tell(job.request, job.answer, job.arrived_at, job)
+            return
+        if log.level <= Level.DEBUG:
+            self.log_processed(job.request, job.ended_at - job.arrived_at, None, job.batch_rows)
+        job.answer(self._response(job.request, job.outputs, job.batch_rows))
 
     def _abandon(self, job: _Own) -> None:
         """The client has gone."""
@@ -185,9 +186,9 @@ class ModelVersion(ServedVersion):
                 level=admission.level,
                 arrived_at=waiter.arrived_at,
                 expires_at=waiter.expires_at,
+                key=key,
+                waiters=[],
             )
-            job.key = key
-            job.waiters = []
             self.scheduler.submit(job)
             self._shared[key] = job
         job.waiters.append(waiter)
@@ -257,11 +258,14 @@ class ModelVersion(ServedVersion):
                 execution.compute_output_ns // runs,
             )
         statistics.busy_ns[instance.index] = statistics.busy_ns.get(instance.index, 0) + execution.busy_ns
-        waited = 0.0
-        for job in batch:
-            waited += job.started_at - job.arrived_at
+        waited = sum([job.started_at - job.arrived_at for job in batch])
         statistics.queue.add(int(waited * 1e9), len(batch))
         statistics.last_inference_ms = int(time() * 1000)
+        if self._cache is None:
+            now = batch[0].ended_at
+            statistics.succeeded(
+                [now - job.arrived_at for job in batch if job.outputs is not None and not job.cancelled], now
+            )
         for rows, error in execution.failures:
             self._failed(rows, error)
         if self._breaker is not None and self._breaker.record(runs, len(execution.failures), monotonic()):

@@ -16,7 +16,7 @@ import httptools
 from slipform_runtime.connections import OpenConnections
 from slipform_runtime.errors import InferenceError, InvalidRequest, RequestTooLarge
 from slipform_runtime.rest.exchange import Exchange
-from slipform_runtime.rest.heads import KnownHeads, end_of_head
+from slipform_runtime.rest.heads import KnownHeads
 
 MAX_HEAD_BYTES = 32 * 1024
 MAX_HEADERS = 100
@@ -87,12 +87,9 @@ class HttpConnection(asyncio.Protocol):
             return
         now = self._last_data_at = monotonic()
         alone = not self._reading and self._current is None and not self._aborted
-        if alone and (end := end_of_head(data)) and (head := self._shared.heads.find(data, end)):
-            exchange = Exchange(self._answered, now)
-            exchange.method, exchange.target, exchange.headers = head.method, head.target, head.headers
-            exchange.keep_alive = head.keep_alive
-            exchange.body = data[end:]
-            self._handle(exchange)
+        if alone and (head := self._shared.heads.find(data)):
+            body = data[head.length :]
+            self._handle(Exchange(self._answered, now, head.method, head.target, head.headers, body, head.keep_alive))
             return
         self._unused_bytes += len(data)
         before = self._exchange
@@ -225,7 +222,8 @@ class HttpConnection(asyncio.Protocol):
             self._current = self._waiting.popleft()
             self._loop.call_soon(self._handle_next, self._current)
         else:
-            self._resume_reading()
+            if self._read_paused:
+                self._resume_reading()
             if self._shared.draining and not self._reading:
                 self._close()
 

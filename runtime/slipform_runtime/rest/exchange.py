@@ -22,31 +22,18 @@ _JSON_ANSWER = _STATUS_LINES[200] + b"content-length: %d\r\ncontent-type: applic
 Send = Callable[["Exchange", bytes], None]
 
 
-class Exchange:
-    """What a route sees: the request, and `respond`, to be called once."""
+class Exchange(msgspec.Struct, eq=False):
+    """What a route sees: the request, and `respond`, to be called once. `send` is the connection's."""
 
-    __slots__ = (
-        "_send",
-        "arrived_at",
-        "body",
-        "headers",
-        "keep_alive",
-        "method",
-        "on_disconnect",
-        "responded",
-        "target",
-    )
-
-    def __init__(self, send: Send, arrived_at: float) -> None:
-        self._send = send
-        self.arrived_at = arrived_at
-        self.method = b""
-        self.target = b""
-        self.headers: dict[bytes, bytes] = {}
-        self.body: bytes | bytearray = b""
-        self.keep_alive = True
-        self.responded = False
-        self.on_disconnect: Callable[[], None] | None = None
+    send: Send
+    arrived_at: float
+    method: bytes = b""
+    target: bytes = b""
+    headers: dict[bytes, bytes] = {}
+    body: bytes | bytearray = b""
+    keep_alive: bool = True
+    responded: bool = False
+    on_disconnect: Callable[[], None] | None = None
 
     def header(self, name: bytes) -> str:
         """A header's value; empty where it is missing."""
@@ -74,7 +61,7 @@ class Exchange:
         elif (
             status == 200 and content_type is JSON and body and self.keep_alive and not extra and self.method == b"POST"
         ):
-            self._send(self, _JSON_ANSWER % (len(body), body))
+            self.send(self, _JSON_ANSWER % (len(body), body))
         else:
             self._respond(status, body, content_type, extra)
 
@@ -86,7 +73,7 @@ class Exchange:
             head = b"%b%b: %b\r\n" % (head, *line)
         if not self.keep_alive:
             head += b"connection: close\r\n"
-        self._send(self, b"%b\r\n%b" % (head, b"" if self.method == b"HEAD" else body))
+        self.send(self, b"%b\r\n%b" % (head, b"" if self.method == b"HEAD" else body))
 
     def _respond_compressed(self, body: bytes, content_type: bytes, extra: tuple[tuple[bytes, bytes], ...]) -> None:
         """As `_respond`, in the encoding that the client asks for; a large body is compressed in a thread."""

@@ -5,6 +5,8 @@ as one whole head it reads so each time when it is between two requests; so a re
 need not be parsed again. Everything else is: bodies in parts or chunks, pipelined requests, anything unusual in a head.
 """
 
+import msgspec
+
 from slipform_runtime.rest.exchange import Exchange
 
 MAX_HEADS = 512
@@ -19,17 +21,16 @@ _NOT_KEPT = (
 )  # the last are never the same
 
 
-class Head:
+class Head(msgspec.Struct, frozen=True, eq=False):
     """What a head says."""
 
-    __slots__ = ("headers", "keep_alive", "method", "request_bytes", "target")
-
-    def __init__(self, exchange: Exchange, request_bytes: int) -> None:
-        self.method = exchange.method
-        self.target = exchange.target
-        self.headers = exchange.headers
-        self.keep_alive = exchange.keep_alive
-        self.request_bytes = request_bytes  # of head and body
+    text: bytes
+    length: int
+    request_bytes: int  # of head and body
+    method: bytes
+    target: bytes
+    headers: dict[bytes, bytes]
+    keep_alive: bool
 
 
 class KnownHeads:
@@ -37,11 +38,17 @@ class KnownHeads:
 
     def __init__(self) -> None:
         self._known: dict[bytes, Head] = {}
+        self._last: Head | None = None
 
-    def find(self, data: bytes, end: int) -> Head | None:
-        """The head of a request that `data` is, to the last byte; `end` is that of its head."""
-        head = self._known.get(data[:end])
-        return head if head is not None and head.request_bytes == len(data) else None
+    def find(self, data: bytes) -> Head | None:
+        """The head of a request that `data` is, to the last byte."""
+        head = self._last  # mostly it is the same again
+        if head is None or not data.startswith(head.text):
+            head = self._known.get(data[: end_of_head(data)])
+        if head is None or head.request_bytes != len(data):
+            return None
+        self._last = head
+        return head
 
     def learn(self, data: bytes, exchange: Exchange) -> None:
         """Remember the head of `exchange`, which llhttp has read from `data` and nothing else."""
@@ -53,7 +60,10 @@ class KnownHeads:
             return
         if len(self._known) >= MAX_HEADS:
             self._known.clear()
-        self._known[data[:end]] = Head(exchange, len(data))
+        text = data[:end]
+        self._known[text] = Head(
+            text, end, len(data), exchange.method, exchange.target, exchange.headers, exchange.keep_alive
+        )
 
 
 def end_of_head(data: bytes) -> int:

@@ -1,5 +1,7 @@
 """The Open Inference Protocol's routes."""
 
+from functools import partial
+
 from slipform_runtime import defects
 from slipform_runtime.dataplane import DataPlane
 from slipform_runtime.errors import InferenceError
@@ -7,6 +9,7 @@ from slipform_runtime.inference import InferResponse
 from slipform_runtime.protocol import v2_rest
 from slipform_runtime.protocol.model_config import config_as_json
 from slipform_runtime.protocol.rest_forms import RestForms
+from slipform_runtime.protocol.v2_rest import OutputForm
 from slipform_runtime.rest.exchange import BINARY, JSON, Exchange
 from slipform_runtime.rest.routes import Route
 
@@ -53,22 +56,7 @@ class V2Routes:
                 request, form = self._forms.decode(body, length)
             else:
                 request, form = v2_rest.decode_raw_request(body, served.inputs, served.batched)
-
-            def answer(response: InferResponse | InferenceError) -> None:
-                if isinstance(response, InferenceError):
-                    exchange.refuse(response)
-                    return
-                try:
-                    data, json_length = v2_rest.encode_response(response, request.id, form)
-                except Exception as error:
-                    exchange.refuse(defects.told(error))
-                    return
-                if json_length is None:
-                    exchange.respond(200, data, JSON)
-                else:
-                    exchange.respond(200, data, BINARY, ((_HEADER_LENGTH, b"%d" % json_length),))
-
-            self._plane.infer(served, request, answer, exchange)
+            self._plane.infer(served, request, partial(_answer, exchange, request.id, form), exchange)
         except InferenceError as error:
             served.refused(error, exchange.arrived_at)
             raise
@@ -105,3 +93,18 @@ class V2Routes:
     def all_statistics(self, exchange: Exchange) -> None:
         """What was counted for every model."""
         exchange.respond_json(self._plane.statistics())
+
+
+def _answer(exchange: Exchange, request_id: str, form: OutputForm, response: InferResponse | InferenceError) -> None:
+    if isinstance(response, InferenceError):
+        exchange.refuse(response)
+        return
+    try:
+        data, json_length = v2_rest.encode_response(response, request_id, form)
+    except Exception as error:
+        exchange.refuse(defects.told(error))
+        return
+    if json_length is None:
+        exchange.respond(200, data, JSON)
+    else:
+        exchange.respond(200, data, BINARY, ((_HEADER_LENGTH, b"%d" % json_length),))

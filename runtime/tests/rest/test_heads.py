@@ -123,7 +123,7 @@ def test_known_heads_change_no_answer(
 def test_a_head_is_learnt_by_one_client_for_all(loop: asyncio.AbstractEventLoop) -> None:
     shared, _ = ports(loop)
     talk(shared, POST)
-    head = shared.heads.find(POST, heads.end_of_head(POST))
+    head = shared.heads.find(POST)
     assert head is not None
     assert head.target == b"/v2/models/m/infer"
 
@@ -132,7 +132,7 @@ def test_a_head_is_learnt_by_one_client_for_all(loop: asyncio.AbstractEventLoop)
 def test_unusual_heads_are_not_kept(loop: asyncio.AbstractEventLoop, request_bytes: bytes) -> None:
     shared, _ = ports(loop)
     talk(shared, request_bytes)
-    assert shared.heads.find(request_bytes, heads.end_of_head(request_bytes)) is None
+    assert shared.heads.find(request_bytes) is None
 
 
 def test_a_client_of_many_heads_makes_the_server_keep_few(
