@@ -17,6 +17,7 @@ from slipform_runtime.build.proof.prove import prove
 from slipform_runtime.build.pruning.prune import prune
 from slipform_runtime.build.report import Report, read_report
 from slipform_runtime.build.reports import must_be_writable, write_reports
+from slipform_runtime.build.scratch import scratch
 from slipform_runtime.build.stores import LocalStore, Store, store_for
 from slipform_runtime.build.targets.registry import target_for
 
@@ -57,8 +58,8 @@ def build(manifest: BuildManifest, options: Options, progress: Progress) -> Outc
     if options.reports is not None:
         must_be_writable(options.reports)
     try:
-        with tempfile.TemporaryDirectory(prefix="slipform-build-") as scratch:
-            return _build(manifest, options, store, progress, Path(scratch))
+        with scratch() as work:
+            return _build(manifest, options, store, progress, work)
     except BuildError as error:
         if disk_is_full(error) and not isinstance(error, CannotWrite):
             raise _full(error) from error

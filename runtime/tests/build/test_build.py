@@ -1,5 +1,6 @@
 """Builds from end to end, on real models."""
 
+import fcntl
 import json
 import os
 import signal
@@ -133,6 +134,19 @@ def test_a_build_that_is_ended_publishes_nothing(workshop: Workshop, sent: signa
         assert process.returncode == 143
         assert "nothing was published" in said
         assert list(scratch.glob("slipform-build-*")) == []
+
+
+def test_a_killed_builds_folder_goes_with_a_later_build(workshop: Workshop) -> None:
+    scratch = workshop.root / "scratch"
+    killed, working = scratch / "slipform-build-work-killed", scratch / "slipform-build-work-working"
+    for folder in (killed, working):
+        (folder / "version").mkdir(parents=True)
+        os.utime(folder, (0, 0))
+    held = os.open(working, os.O_RDONLY)
+    fcntl.flock(held, fcntl.LOCK_EX)
+    workshop.build()
+    os.close(held)
+    assert list(scratch.iterdir()) == [working]
 
 
 def test_the_command_prints_the_report_and_ends_with_0(workshop: Workshop, capfd: pytest.CaptureFixture[str]) -> None:
