@@ -10,13 +10,13 @@ from typing import Any
 
 import kubernetes.dynamic
 import urllib3
-from kubernetes.dynamic.exceptions import DynamicApiError, NotFoundError, TooManyRequestsError
+from kubernetes.dynamic.exceptions import ConflictError, DynamicApiError, NotFoundError, TooManyRequestsError
 
 Object = dict[str, Any]
 WATCH_SECONDS = 300.0
 _kubernetes: Any = kubernetes  # its dynamic client has no types
 
-__all__ = ["Api", "DynamicApiError", "NotFoundError", "Object"]
+__all__ = ["Api", "ConflictError", "DynamicApiError", "NotFoundError", "Object"]
 
 
 class Api:

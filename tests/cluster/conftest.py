@@ -53,7 +53,7 @@ def plane(
         if shutil.which("docker") is None:
             pytest.fail("SLIPFORM_CLUSTER=kind needs Docker, which is not on PATH")
         require("kwok")
-        started = kind_plane(request.getfixturevalue("kind_cluster").kubeconfig_path, folder)
+        started = kind_plane(_kind_kubeconfig(request), folder)
     else:
         require(*PROGRAMS)
         started = local_plane(folder)
@@ -62,6 +62,16 @@ def plane(
         crds.install(plane.api)
         with nodes.added(plane.api, nodes.node("cpu-0"), nodes.node("gpu-0", cpu="4", memory="16Gi", gpus=1)):
             yield plane
+
+
+def _kind_kubeconfig(request: pytest.FixtureRequest) -> Path:
+    """Of the cluster that pytest-kind makes: with a kind of ours, since its own is of 2022 and its Kubernetes 1.25."""
+    options = request.config.option
+    if options.kind_bin is None:
+        [kind] = require("kind")
+        options.kind_bin = str(kind)
+    kubeconfig: Path = request.getfixturevalue("kind_cluster").kubeconfig_path
+    return kubeconfig
 
 
 @pytest.fixture

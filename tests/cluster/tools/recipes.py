@@ -27,6 +27,8 @@ ARGO_ROLLOUTS = Module("github.com/argoproj/argo-rollouts", "v1.8.3", "h1:blbtQv
 H2SPEC = Module(
     "github.com/summerwind/h2spec", "v2.2.1+incompatible", "h1:Ex8kpG4LjIeudEtfbM892Os2PawIZBsEvukHJcvZHho="
 )
+# The last kind with a node image of the Kubernetes above.
+KIND = Module("sigs.k8s.io/kind", "v0.31.0", "h1:UcT4nzm+YM7YEbqiAKECk+b6dsvc/HRZZu9U0FolL1g=")
 
 # The order is that of the builds: first what most tests need.
 TOOLS: tuple[Recipe, ...] = (
@@ -50,6 +52,7 @@ TOOLS: tuple[Recipe, ...] = (
     GoProgram("keda-adapter", KEDA, "./cmd/adapter", optimised=False),
     OldGoProgram("h2spec", H2SPEC, "cmd/h2spec"),
     GoProgram("argo-rollouts", ARGO_ROLLOUTS, "./cmd/rollouts-controller"),
+    GoProgram("kind", KIND, "."),
 )  # fmt: skip
 
 CRDS: tuple[Recipe, ...] = (
