@@ -36,12 +36,12 @@ def peak_below(parent: int, *, without: frozenset[int] = frozenset()) -> Iterato
 
 def resident(process: int) -> int:
     """MiB that a process holds now; 0 for one that is gone."""
-    try:
-        status = Path(f"/proc/{process}/status").read_text()
-    except OSError:
-        return 0
-    held = next((line for line in status.splitlines() if line.startswith("VmRSS:")), "VmRSS: 0 kB")
-    return int(held.split()[1]) // 1024
+    return _mib(process, "VmRSS")
+
+
+def highest(process: int) -> int:
+    """The most MiB that a process has ever held."""
+    return _mib(process, "VmHWM")
 
 
 def children(parent: int) -> list[int]:
@@ -59,6 +59,15 @@ def name(process: int) -> str:
         return Path(f"/proc/{process}/comm").read_text().strip()
     except OSError:
         return ""
+
+
+def _mib(process: int, what: str) -> int:
+    try:
+        status = Path(f"/proc/{process}/status").read_text()
+    except OSError:
+        return 0
+    held = next((line for line in status.splitlines() if line.startswith(f"{what}:")), f"{what}: 0 kB")
+    return int(held.split()[1]) // 1024
 
 
 def _descendants(parent: int, without: frozenset[int]) -> Iterator[int]:

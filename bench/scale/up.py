@@ -14,11 +14,19 @@ from tests.cluster import nodes
 from tests.cluster.engine import Engine, Outcome
 from tests.cluster.manifests import preconditions
 from tests.cluster.program import objects_of, roomy_nodes
+from tests.cluster.tools.progress import step
 
 from slipform.plan import run
 
+PATIENCE = 3600.0
+"""Seconds that one command of the engine may take."""
 
-def measure(folder: Path, specs: int) -> dict[str, float | int]:
+
+SAVED_ONCE = {"PULUMI_SKIP_CHECKPOINTS": "true"}
+
+
+def measure(folder: Path, specs: int, *, saved_once: bool) -> dict[str, float | int]:
+    """`saved_once`: the engine saves its state at the end of a command, and not also before and after each step."""
     root = write_project(folder, specs)
     (folder / "engine").mkdir()
     with cluster(folder, root) as plane:
@@ -28,11 +36,12 @@ def measure(folder: Path, specs: int) -> dict[str, float | int]:
             plane.api.apply(manifest)
         row: dict[str, float | int] = {}
         with nodes.added(plane.api, *roomy_nodes(objects)):
-            engine = Engine(root, STACK, folder / "engine")
+            settings = SAVED_ONCE if saved_once else {}
+            engine = Engine(root, STACK, folder / "engine", patience=PATIENCE, settings=settings)
 
             def measured(name: str, command: Callable[[], Outcome]) -> Outcome:
                 start = time.perf_counter()
-                with memory.peak_below(os.getpid(), without=programs) as peak:
+                with memory.peak_below(os.getpid(), without=programs) as peak, step(f"{specs} specs: {name}"):
                     done = command()
                 row[f"{name}_seconds"], row[f"{name}_peak_mib"] = round(time.perf_counter() - start, 1), peak.mib
                 return done

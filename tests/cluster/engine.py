@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,12 +36,15 @@ class Outcome:
 
 
 class Engine:
-    """One project with one stack; a command may take `patience` seconds."""
+    """One project with one stack; a command may take `patience` seconds. `settings` are variables of the engine."""
 
-    def __init__(self, project: Path, stack: str, folder: Path, *, patience: float = 900.0) -> None:
+    def __init__(
+        self, project: Path, stack: str, folder: Path, *,
+        patience: float = 900.0, settings: Mapping[str, str] | None = None,
+    ) -> None:  # fmt: skip
         self.project, self.stack = project, stack
         self._patience = patience
-        self._environment = _environment(folder)
+        self._environment = _environment(folder) | dict(settings or {})
         self._folder = folder
         self._run("stack", "init")
 

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 from tests.cluster import nodes
@@ -13,6 +14,7 @@ from tests.cluster.api import Api, DynamicApiError, Object
 REPOSITORY = Path(__file__).parents[2]
 STACKS = sorted(path.name.split(".")[1] for path in (REPOSITORY / "stacks").glob("Pulumi.*.yaml"))
 POOL = "slipform.dev/pool"
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # eight times as fast
 
 
 @dataclass(frozen=True)
@@ -30,9 +32,13 @@ class Rendered:
 def render(stack: str, folder: Path, root: Path = REPOSITORY) -> Rendered:
     """Runs the command line as a user does."""
     command("plan", "--stack", stack, "--render", str(folder), root=root)
+    return Rendered(stack, folder, read(folder))
+
+
+def read(folder: Path) -> list[Object]:
+    """The manifests of a folder, in the order in which kubectl takes them."""
     files = sorted(folder.glob("*.yaml"))
-    objects = [found for file in files for found in yaml.safe_load_all(file.read_text()) if found]
-    return Rendered(stack, folder, objects)
+    return [found for file in files for found in yaml.load_all(file.read_text(), _LOADER) if found]
 
 
 def command(*arguments: str, root: Path = REPOSITORY) -> str:
