@@ -30,7 +30,7 @@ async def measure(
     try:
         warm = await run(wire, load, arguments.warmup)
         if not warm.latencies:
-            reasons = ", ".join(warm.failures) or "no request was due in the warm-up"
+            reasons = ", ".join(_told(each, wire) for each in warm.failures) or "no request was due in the warm-up"
             raise Unreachable(f"{arguments.url}, {wire_name}: not one request of the warm-up was answered: {reasons}")
         before = await server.executed()
         tally = await run(wire, load, arguments.seconds)
@@ -39,6 +39,11 @@ async def measure(
         await wire.close()
         _tell("")
     return figures(wire_name, load, arguments.items, tally, after - before if before and after else None, objectives)
+
+
+def _told(reason: str, wire: Wire) -> str:
+    said = wire.said.get(reason)
+    return f"{reason} ({said})" if said else reason
 
 
 def _wire(name: str, path: str, requests: Sequence[Request], arguments: argparse.Namespace) -> Wire:

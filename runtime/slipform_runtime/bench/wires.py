@@ -8,11 +8,15 @@ import aiohttp
 import grpc.aio
 import msgspec
 
+from slipform_runtime.bench.errors import BenchError
 from slipform_runtime.bench.samples import Request
-from slipform_runtime.datatypes import FROM_NUMPY
+from slipform_runtime.datatypes import FROM_NUMPY, Tensor
+from slipform_runtime.errors import InvalidRequest
 from slipform_runtime.protocol.json_tensors import to_json
 from slipform_runtime.protos import ModelInferRequest
 from slipform_runtime.tensors import to_bytes
+
+_WORDS = 300  # of what a server says
 
 WIRES = ("json", "binary", "grpc")
 
@@ -23,6 +27,8 @@ class Wire(ABC):
     def __init__(self, requests: int) -> None:
         self._requests = requests
         self._next = 0
+        self.said: dict[str, str] = {}
+        """What the server said when a request first went wrong so."""
 
     async def send(self) -> str:
         """Send one and read its whole answer: empty where it is a success, else what went wrong, in a few words."""
@@ -50,14 +56,20 @@ class Http(Wire):
         self._url = url
         self._prepared = [rest_body(request, binary=binary) for request in requests]
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0), timeout=aiohttp.ClientTimeout(total=timeout)
+            connector=aiohttp.TCPConnector(limit=0),
+            timeout=aiohttp.ClientTimeout(total=timeout),
+            headers={"Accept-Encoding": "identity"},  # or a large answer's compression would be measured with it
         )
 
     async def _send(self, index: int) -> str:
         body, headers = self._prepared[index]
         async with self._session.post(self._url, data=body, headers=headers) as answer:
-            await answer.read()
-            return "" if answer.status == 200 else f"HTTP {answer.status}"
+            content = await answer.read()
+            if answer.status == 200:
+                return ""
+            reason = f"HTTP {answer.status}"
+            self.said.setdefault(reason, content[:_WORDS].decode(errors="replace"))
+            return reason
 
     async def close(self) -> None:
         await self._session.close()
@@ -82,7 +94,9 @@ class Grpc(Wire):
         try:
             await self._calls[index % self.CHANNELS](self._prepared[index], timeout=self._timeout)
         except grpc.aio.AioRpcError as error:
-            return f"gRPC {error.code().name}"
+            reason = f"gRPC {error.code().name}"
+            self.said.setdefault(reason, (error.details() or "")[:_WORDS])
+            return reason
         return ""
 
     async def close(self) -> None:
@@ -100,13 +114,23 @@ def rest_body(request: Request, *, binary: bool) -> tuple[bytes, dict[str, str]]
             tail.append(to_bytes(tensor))
             entry["parameters"] = {"binary_data_size": len(tail[-1])}
         else:
-            entry["data"] = to_json(tensor, name)
+            entry["data"] = _json(tensor, name)
         inputs.append(entry)
     if not binary:
         return msgspec.json.encode({"inputs": inputs}), {"Content-Type": "application/json"}
     head = msgspec.json.encode({"inputs": inputs, "parameters": {"binary_data_output": True}})
     headers = {"Inference-Header-Content-Length": str(len(head)), "Content-Type": "application/octet-stream"}
     return b"".join((head, *tail)), headers
+
+
+def _json(tensor: Tensor, name: str) -> list[Any]:
+    try:
+        return to_json(tensor, name)
+    except InvalidRequest as error:
+        datatype = FROM_NUMPY[tensor.dtype]
+        raise BenchError(
+            f"input '{name}' is {datatype}, which does not go as JSON; use --wire binary or grpc"
+        ) from error
 
 
 def _message(request: Request, model: str, version: str) -> bytes:

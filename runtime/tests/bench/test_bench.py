@@ -24,6 +24,7 @@ def server(repository: Path, serve: Serve) -> RunningServer:
     put(repository, "open", identity(dims=("N", "length")), BATCHING)
     put(repository, "text", identity(TensorProto.STRING, ("N", 2)), BATCHING)
     put(repository, "picky", picky(), BATCHING)
+    put(repository, "half", identity(TensorProto.FLOAT16), BATCHING)
     return serve(repository)
 
 
@@ -97,12 +98,15 @@ def test_an_open_shape_is_said_on_the_command_line(server: RunningServer) -> Non
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        (["--model=whine"], 3, "no such model; ready are: open, picky, text, wine"),
+        (["--model=whine"], 3, "no such model; ready are: half, open, picky, text, wine"),
         (["--model=wine", "--objective=p95=20"], 2, "p95=20ms (any percentile; us, ms, s)"),
         (["--model=open"], 2, "input 'x' is [-1], where -1 is any size; say which: --shape x:8"),
         (["--model=wine", "--shape=x:5"], 2, "--shape x: the model takes [4]"),
         (["--model=wine", "--shape=y:5"], 2, "--shape y: the model has no such input; it has x"),
         (["--model=text"], 2, "texts can't be made up; give requests: --data FILE.json"),
+        (["--model=half"], 2, "input 'x' is FP16, which does not go as JSON; use --wire binary or grpc"),
+        (["--model=wine", "--items=99"], 3, "takes at most 8"),
+        (["--model=wine", "--items=99", "--wire=grpc"], 3, "takes at most 8"),
         (["--model=wine", "--data=none.json"], 2, "--data none.json: "),
         (["--model=wine", "--wire", "grpc", "--grpc=127.0.0.1:1", "--timeout=1"], 3, "gRPC UNAVAILABLE"),
     ],
