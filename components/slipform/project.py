@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from . import project_file
+from . import project_file, stack_file
 from .review import review_service, review_spec, review_stack, review_together
 from .spec.document import Document, read
 from .spec.findings import FieldPath, Finding, InvalidSpec, SlipformError, did_you_mean, errors, in_order
@@ -86,7 +84,10 @@ def stack_files(root: Path) -> dict[str, Path]:
     if file is None:
         return {}
     settings = read(file).data
-    folder = project_file.stack_config_dir(file, settings if isinstance(settings, dict) else {})
+    if not isinstance(settings, dict):
+        what = "is empty" if settings is None else "holds no mapping"
+        raise SlipformError(f"{shown(file)} {what}; a project has `name`, `runtime: python` and `main`")
+    folder = project_file.stack_config_dir(file, settings)
     return project_file.stack_files(folder, file)
 
 
@@ -159,7 +160,7 @@ def files_of_stack(root: Path, stack_name: str) -> list[Path]:
 def patterns_of(values: Mapping[str, str]) -> tuple[str, ...]:
     """The patterns of a stack's spec files, from its config as the engine hands it over. Raises SlipformError."""
     text = values.get("slipform:model_specs")
-    given = StackConfig.model_fields["model_specs"].default if text is None else _parsed(text)
+    given = StackConfig.model_fields["model_specs"].default if text is None else stack_file.parsed(text)
     patterns = [given] if isinstance(given, str) else given
     if not isinstance(patterns, Sequence) or not all(isinstance(each, str) for each in patterns):
         raise SlipformError("slipform:model_specs is no list of patterns")
@@ -189,41 +190,20 @@ def _stack(
         hint = did_you_mean(name, files) or (f"the stacks here: {', '.join(files)}" if files else "there is none here")
         raise SlipformError(f"no stack {name!r}: {hint}")
     try:
-        document = _stack_document(read(files[name], shown(files[name]))) if name in files else Document(root, {})
+        written = read(files[name], shown(files[name])) if name in files else Document(root, {})
     except InvalidSpec as invalid:
         findings.add(invalid.findings)
         return None, Document(files[name], None)
+    findings.add(stack_file.misplaced(written))
+    document = stack_file.part_of_ours(written)
     if values is not None:
         mine = {key.removeprefix("slipform:"): text for key, text in values.items() if key.startswith("slipform:")}
         # Keys that only the file has are no fields: they are kept, to be refused with their place.
-        data = {**(document.data or {}), **{key: _parsed(text) for key, text in mine.items()}}
+        data = {**(document.data or {}), **{key: stack_file.parsed(text) for key, text in mine.items()}}
         document = Document(document.file, data, document.keys, document.values)
     stack, found, wrong = typed(StackConfig, document)
     findings.add(found)
     return (None if wrong else stack), document
-
-
-def _stack_document(document: Document) -> Document:
-    """The part of a stack's file that is Slipform's: ``config``'s keys under ``slipform:``, without that prefix."""
-    config = (document.data or {}).get("config") if isinstance(document.data, dict) else None
-    config = config if isinstance(config, dict) else {}
-    mine = {key: str(key).removeprefix("slipform:") for key in config if str(key).startswith("slipform:")}
-
-    def moved(places: Mapping[FieldPath, Any]) -> dict[FieldPath, Any]:
-        inside = {p: place for p, place in places.items() if len(p) > 1 and p[0] == "config" and p[1] in mine}
-        around = places.get(("config",))
-        return ({(): around} if around else {}) | {(mine[p[1]], *p[2:]): place for p, place in inside.items()}
-
-    # `pulumi config set` rewrites the file with each scalar as a text: "false" is what it makes of false.
-    data = {short: _parsed(config[key]) if isinstance(config[key], str) else config[key] for key, short in mine.items()}
-    return Document(document.file, data, moved(document.keys), moved(document.values))
-
-
-def _parsed(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
 
 
 def _spec_files(root: Path, patterns: Sequence[str], findings: _Findings, stack_document: Document) -> list[Path]:

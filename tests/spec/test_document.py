@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,40 @@ def test_what_a_spec_cannot_hold_is_one_clear_error(tmp_path: Path, text: str, m
     (finding,) = refused.value.findings
     assert finding.message.startswith(message)
     assert finding.location is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "remedy"),
+    [
+        ("name: iris\nteam:botany\nmodel: x\n", 2, "write a blank after the colon, as in name: value"),
+        ("name: iris\nteam: 'botany\nmodel: x\n", 2, "close the quotes that begin here"),
+        ("model:\n  format: a\n    uri: x\n", 3, "indent it like the fields beside it; a text that holds ': ' needs quotes"),
+        ("a: {b: 1\nc: 2\n", 2, "close the bracket, or write the comma that is missing; it begins in line 1"),
+        ("a: 1\n---\nb: 2\n", 2, "one spec a file: move what follows --- into its own"),
+        ("a: @b\n", 1, "put quotes around a text that begins with @, ` or %"),
+    ],
+)  # fmt: skip
+def test_what_is_no_yaml_is_shown_where_it_begins_with_what_to_do(
+    tmp_path: Path, text: str, line: int, remedy: str
+) -> None:
+    with pytest.raises(InvalidSpec) as refused:
+        document(tmp_path, text)
+    (found,) = refused.value.findings
+    assert found.location is not None
+    assert (found.location.line, found.remedy) == (line, remedy)
+
+
+def test_a_folder_is_no_file(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").mkdir()
+    with pytest.raises(InvalidSpec, match="a folder, and not a file"):
+        read(tmp_path / "a.yaml")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.yaml")
+    with pytest.raises(InvalidSpec, match="not a regular file"):
+        read(tmp_path / "a.yaml")
 
 
 def test_a_file_that_is_not_there_is_an_error_without_traceback(tmp_path: Path) -> None:

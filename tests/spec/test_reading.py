@@ -39,6 +39,29 @@ def test_what_was_taken_out_is_not_reported_as_missing(tmp_path: Path) -> None:
     assert [field for field, _ in found] == ["model.format", "model.uri"]
 
 
+def test_what_is_there_under_a_misspelt_name_is_not_missing(tmp_path: Path) -> None:
+    spec = {("modle" if key == "model" else key): value for key, value in SPEC.items()}
+    (tmp_path / "spec.yaml").write_text(json.dumps(spec), encoding="utf-8")
+    _, findings, wrong = typed(ModelSpec, read(tmp_path / "spec.yaml"))
+    assert [(each.message, each.remedy) for each in findings] == [("unknown field 'modle'", "did you mean 'model'?")]
+    assert wrong == [("model",)]
+
+
+@pytest.mark.parametrize("written", ["70%", "70 %"])
+def test_a_number_with_a_percent_sign_is_shown_without(tmp_path: Path, written: str) -> None:
+    file = tmp_path / "spec.yaml"
+    file.write_text(json.dumps(merged(SPEC, {"scaling": {"metrics": {"utilization": written}}})), encoding="utf-8")
+    _, (found,), _ = typed(ModelSpec, read(file))
+    assert (found.message, found.remedy) == ("not a whole number", "write 70")
+
+
+def test_an_availability_that_is_a_share_is_refused_with_the_percentage(tmp_path: Path) -> None:
+    file = tmp_path / "spec.yaml"
+    file.write_text(json.dumps(merged(SPEC, {"slo": {"availability": 0.999}})), encoding="utf-8")
+    _, (found,), _ = typed(ModelSpec, read(file))
+    assert (found.field, found.remedy) == ("slo.availability", "write 99.9")
+
+
 def test_mistakes_of_several_parts_come_together(tmp_path: Path) -> None:
     found = messages(tmp_path, name="A_b", team=3, slo={"latency": {"p95": 100}}, traffic={"timeout": "soon"})
     assert {field for field, _ in found} == {"name", "team", "slo.latency.p95", "traffic.timeout"}

@@ -49,7 +49,7 @@ def _beyond_the_spec(
             remedy=unknown.remedy,
         )
         return
-    if ("serving", "engine") not in wrong:
+    if not any(checks.overlaps(path, ("serving", "engine")) for path in wrong):
         yield from engine.problems(spec, stack)
         if stack is not None:
             yield from _what_is_measured(spec, stack, engine)

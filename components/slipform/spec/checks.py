@@ -26,6 +26,9 @@ class Check:
 
 CHECKS: list[Check] = []
 
+BATCH_AXES = frozenset(["batch", "batch_size", "batchsize", "bs", "n"])
+"""What exporters call the axis that a spec leaves out."""
+
 
 def check(
     *reads: str,
@@ -48,6 +51,21 @@ def overlaps(one: FieldPath, other: FieldPath) -> bool:
     """Whether one path is the other, or lies within it."""
     shorter = min(len(one), len(other))
     return one[:shorter] == other[:shorter]
+
+
+@check("model", "serving.batching.max_batch_size")
+def the_batch_axis_is_implied(spec: ModelSpec) -> Iterator[Finding]:
+    if not spec.serving.batching.max_batch_size:
+        return
+    for field, tensors in (("inputs", spec.model.inputs), ("outputs", spec.model.outputs)):
+        for index, tensor in enumerate(tensors):
+            if tensor.shape and str(tensor.shape[0]).lower() in BATCH_AXES:
+                yield Finding(
+                    f"the axis {tensor.shape[0]} beside the batch axis, which is implied",
+                    path=("model", field, index, "shape"),
+                    severity="warning",
+                    remedy=f"leave {tensor.shape[0]} out, if it is the batch; or write max_batch_size: 0",
+                )
 
 
 @check("serving.batching")

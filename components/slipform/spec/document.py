@@ -56,6 +56,10 @@ def read(file: Path, shown_as: Path | None = None) -> Document:
     1 MiB, or is built to explode.
     """
     shown = shown_as or file
+    if file.is_dir():
+        raise _refusal(shown, "a folder, and not a file", "rename it, or move it elsewhere")
+    if file.exists() and not file.is_file():
+        raise _refusal(shown, "not a regular file", "a spec is a file of its own")  # a pipe would be waited for
     try:
         with file.open("rb") as stream:
             raw = stream.read(MAX_BYTES + 1)
@@ -84,14 +88,38 @@ def parse(text: str, shown: Path) -> Document:
         finally:
             loader.dispose()
     except yaml.MarkedYAMLError as problem:
-        mark = problem.problem_mark or problem.context_mark
-        context = f"{problem.context}: " if problem.context else ""
-        message = f"not YAML: {context}{problem.problem}"
-        raise _refusal(shown, message, None, mark.line + 1 if mark else 0, mark.column + 1 if mark else 0) from None
+        raise _not_yaml(shown, problem) from None
     except (yaml.YAMLError, RecursionError) as problem:
         first = str(problem).splitlines()[0] if str(problem) else "nested too deeply"
         raise _refusal(shown, f"not YAML: {first}") from None
     return _Reader(shown).document(node)
+
+
+def _not_yaml(shown: Path, problem: yaml.MarkedYAMLError) -> InvalidSpec:
+    """At the place where the mistake was made, which the parser often notices lines later."""
+    context, said = problem.context or "", problem.problem or ""
+    begun = any(words in context for words in ("simple key", "quoted scalar"))
+    mark = (problem.context_mark if begun else problem.problem_mark) or problem.problem_mark or problem.context_mark
+    remedy = next((remedy for words, remedy in _YAML_REMEDIES.items() if words in f"{context}: {said}"), None)
+    message = f"not YAML: {context}: {said}" if context else f"not YAML: {said}"
+    if "flow" in context and problem.context_mark and mark and problem.context_mark.line != mark.line:
+        remedy = f"{remedy}; it begins in line {problem.context_mark.line + 1}"
+    return _refusal(shown, message, remedy, mark.line + 1 if mark else 0, mark.column + 1 if mark else 0)
+
+
+_YAML_REMEDIES = {
+    "mapping values are not allowed": "indent it like the fields beside it; a text that holds ': ' needs quotes",
+    "simple key": "write a blank after the colon, as in name: value",
+    "quoted scalar": "close the quotes that begin here",
+    "flow mapping": "close the bracket, or write the comma that is missing",
+    "flow sequence": "close the bracket, or write the comma that is missing",
+    "block mapping": "indent it like the fields beside it",
+    "block collection": "indent it like the items beside it",
+    "single document": "one spec a file: move what follows --- into its own",
+    "undefined alias": "write the value out, or name it before with &",
+    "cannot start any token": "put quotes around a text that begins with @, ` or %",
+}
+"""What to do, by words of the parser's message."""
 
 
 def _refusal(shown: Path, message: str, remedy: str | None = None, line: int = 0, column: int = 0) -> InvalidSpec:

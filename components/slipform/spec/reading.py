@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from .document import Document
-from .findings import FieldPath, Finding
-from .shape import field_at, value_at
+from .findings import FieldPath, Finding, nearest
+from .shape import field_at, part_at, value_at
 from .wording import finding
 
 M = TypeVar("M", bound=BaseModel)
@@ -37,15 +37,26 @@ def typed(model: type[M], document: Document) -> tuple[M | None, list[Finding], 
             return model.model_validate(data), findings, wrong
         except ValidationError as problem:
             details = problem.errors(include_url=False)
-        for detail in details:
-            found = finding(model, document, detail)
+        new = [finding(model, document, detail) for detail in details]
+        unknown = [each.path for each, detail in zip(new, details, strict=True) if detail["type"] == "extra_forbidden"]
+        for found, detail in zip(new, details, strict=True):
             # A part that a wrong value was taken out of may now be wrong for want of it: that is no news.
-            if not any(path[: len(found.path)] == found.path for path in wrong):
+            wanting = any(path[: len(found.path)] == found.path for path in wrong)
+            # And what is missing under its own name may be there under another, which is said already.
+            misspelt = detail["type"] == "missing" and any(_means(path, found.path, model, data) for path in unknown)
+            if not wanting and not misspelt:
                 findings.append(found)
             if detail["type"] != "extra_forbidden":
                 wrong.append(found.path)
             _take_out(model, data, found.path)
     return None, findings, wrong
+
+
+def _means(unknown: FieldPath, missing: FieldPath, model: type[BaseModel], data: Any) -> bool:
+    """Whether an unknown field is the misspelt name of one that is missing beside it."""
+    part = part_at(model, missing[:-1], data) if missing[:-1] else model
+    beside = unknown[:-1] == missing[:-1]
+    return beside and part is not None and nearest(str(unknown[-1]), part.model_fields) == missing[-1]
 
 
 def _copied(data: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from .units import Duration, refuse
 from .vocabulary import Count, Many, Part, PositiveFloat, ResourceName
@@ -124,10 +124,16 @@ class LatencyObjectives(Part):
         return {int(name[1:]) / 100: bound for name, bound in self.chosen.items()}
 
 
+def _percent(value: float) -> float:
+    if value < 1:
+        raise refuse("a share, where a percentage is meant", allowed="such as 99.9", remedy=f"write {value * 100:g}")
+    return value
+
+
 class Slo(Part):
     """What is promised; alerts fire on how fast the error budget is spent."""
 
-    availability: Annotated[float, Field(gt=0, lt=100)] | None = Field(
+    availability: Annotated[float, Field(gt=0, lt=100), AfterValidator(_percent)] | None = Field(
         default=None,
         description="Percent of the requests that are answered without a server's error.",
         examples=[99.9],

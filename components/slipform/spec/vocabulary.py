@@ -92,7 +92,8 @@ Version = Annotated[
     BeforeValidator(_version, json_schema_input_type=int | Annotated[str, Field(pattern="^[1-9][0-9]*$")]),
     Field(ge=1, lt=2**63),
 ]
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+SHA256 = r"^[0-9a-f]{64}$"
+Sha256 = Annotated[str, Field(pattern=SHA256)]
 RelativePath = Annotated[str, AfterValidator(_relative_path)]
 Count = Annotated[int, Field(ge=1)]
 Percent = Annotated[int, Field(ge=1, le=100)]

@@ -12,6 +12,7 @@ from .document import Document
 from .findings import FieldPath, Finding, did_you_mean
 from .rollout import AB, STRATEGIES, BlueGreen, Canary, Shadow
 from .shape import field_at, part_at, strategy_of
+from .vocabulary import SHA256
 
 _NOT_A = {
     "int_type": "not a whole number",
@@ -61,10 +62,17 @@ def finding(model: type[BaseModel], document: Document, detail: ErrorDetails) ->
             remedy = did_you_mean(_OTHER_NAMES.get(str(given).lower(), str(given)), words)
         case "int_type" | "float_type" if isinstance(given, str) and given.lstrip("-").replace(".", "", 1).isdigit():
             message, allowed, remedy = _NOT_A[kind], such_as, "remove the quotes"
+        case "int_type" | "float_type" if isinstance(given, str) and (number := _percent(given)) is not None:
+            message, allowed, remedy = _NOT_A[kind], such_as, f"write {number}"
+        case "int_type" if given is None and isinstance(path[-1], str):
+            message, allowed, remedy = _NOT_A[kind], such_as, "write a value, or leave the field out"
         case "string_type" if not isinstance(given, dict | list):
             message, allowed, remedy = _NOT_A[kind], such_as, f'write "{shown(given)}"'
         case _ if kind in _NOT_A:
             message, allowed = _NOT_A[kind], such_as
+        case "string_pattern_mismatch" if context["pattern"] == SHA256:
+            message, allowed = "not a SHA-256 digest", "64 hexadecimal digits in lower case"
+            remedy = "`slipform pin` writes it"
         case "string_pattern_mismatch":
             message, allowed = "not of the form", such_as or context["pattern"]
         case "string_too_long" | "too_long":
@@ -101,6 +109,12 @@ def shown(value: Any) -> str:
             text = str(value)
     text = text if text.isprintable() else text.encode("unicode_escape").decode()
     return text if len(text) <= 120 else text[:117] + "…"
+
+
+def _percent(given: str) -> str | None:
+    """The number in `10%` or `10 %`."""
+    number = given.removesuffix("%").strip()
+    return number if given.endswith("%") and number.replace(".", "", 1).isdigit() else None
 
 
 def _path(detail: ErrorDetails, data: Any) -> tuple[FieldPath, bool]:
