@@ -74,7 +74,7 @@ def test_what_a_spec_cannot_hold_is_one_clear_error(tmp_path: Path, text: str, m
     [
         ("name: iris\nteam:botany\nmodel: x\n", 2, "write a blank after the colon, as in name: value"),
         ("name: iris\nteam: 'botany\nmodel: x\n", 2, "close the quotes that begin here"),
-        ("model:\n  format: a\n    uri: x\n", 3, "indent it like the fields beside it; a text that holds ': ' needs quotes"),
+        ("a:\n  b: c\n    d: e\n", 3, "indent it like the fields beside it; a text that holds ': ' needs quotes"),
         ("a: {b: 1\nc: 2\n", 2, "close the bracket, or write the comma that is missing; it begins in line 1"),
         ("a: 1\n---\nb: 2\n", 2, "one spec a file: move what follows --- into its own"),
         ("a: @b\n", 1, "put quotes around a text that begins with @, ` or %"),
