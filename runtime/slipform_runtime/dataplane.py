@@ -91,9 +91,9 @@ class DataPlane:
             version, reason = sorted(model.failures.items())[0]
             raise InvalidRequest(f"model '{name}'{f' version {version}' if version else ''}: {reason}")
 
-    async def unload(self, name: str) -> None:
-        """Stop a model; one that is not loaded is fine."""
-        await self.repository.unload(name)
+    async def unload(self, name: str, *, dependents: bool = False) -> None:
+        """Stop a model, and with `dependents` those that an ensemble is made of; one that is not loaded is fine."""
+        await self.repository.unload(name, parts=dependents)
 
     def server_metadata(self) -> dict[str, Any]:
         """Name, version and extensions."""

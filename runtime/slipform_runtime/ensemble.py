@@ -10,7 +10,14 @@ from time import monotonic
 from typing import Any
 
 from slipform_runtime.datatypes import Tensor
-from slipform_runtime.errors import Cancelled, DeadlineExceeded, InferenceError, ModelLoadError, Unavailable
+from slipform_runtime.errors import (
+    Cancelled,
+    DeadlineExceeded,
+    InferenceError,
+    ModelLoadError,
+    NotFound,
+    Unavailable,
+)
 from slipform_runtime.inference import InferRequest, InferResponse
 from slipform_runtime.metrics.statistics import VersionStatistics
 from slipform_runtime.repository.served import Answer, Cancel, ServedVersion
@@ -89,6 +96,11 @@ class EnsembleVersion(ServedVersion):
         self.steps = read_steps(config)
         self._find = find
         self._closed = False
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The models of the steps."""
+        return tuple(step.model for step in self.steps)
 
     @property
     def queued(self) -> int:
@@ -186,7 +198,11 @@ class _Run:
                 self._finish(None)
 
         try:
-            cancel = self._find(step.model, step.version).infer(request, answer, monotonic())
+            try:
+                served = self._find(step.model, step.version)
+            except NotFound as error:  # the client asked for the ensemble, which is there
+                raise Unavailable(f"a model of the ensemble is not loaded: {error}") from error
+            cancel = served.infer(request, answer, monotonic())
         except InferenceError as error:
             self._running.pop(key, None)
             self._finish(error)

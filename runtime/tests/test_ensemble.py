@@ -2,8 +2,11 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+import tritonclient.grpc
+import tritonclient.http
 from onnx import TensorProto
 
 from runtime_testing.models import BATCHING, add_sub, identity, picky, put
@@ -81,3 +84,80 @@ def test_a_pipeline_that_cannot_run_is_refused_when_loaded(
     server = serve(repository)
     reasons = [row["reason"] for row in server.post("/v2/repository/index", {}).json if row["name"] == "pipeline"]
     assert words in reasons[0]
+
+
+def clients(server: RunningServer) -> list[Any]:
+    return [
+        tritonclient.grpc.InferenceServerClient(f"127.0.0.1:{server.grpc_port}"),
+        tritonclient.http.InferenceServerClient(f"127.0.0.1:{server.http_port}"),
+    ]
+
+
+def put_pipeline(repository: Path, name: str = "pipeline", config: str = PIPELINE) -> None:
+    (repository / name / "1").mkdir(parents=True)
+    (repository / name / "config.pbtxt").write_text(config)
+
+
+def test_loading_an_ensemble_loads_what_it_is_made_of(repository: Path, serve: Serve) -> None:
+    put_pipeline(repository)
+    put(repository, "first", add_sub(), BATCHING)
+    put(repository, "second", add_sub(), BATCHING)
+    server = serve(repository, model_control_mode="explicit")
+    for client in clients(server):
+        client.load_model("pipeline")
+        assert [client.is_model_ready(name) for name in ("pipeline", "first", "second")] == [True] * 3
+        client.unload_model("pipeline")  # alone, as in Triton
+        assert [client.is_model_ready(name) for name in ("pipeline", "first", "second")] == [False, True, True]
+        client.load_model("pipeline")
+        client.unload_model("pipeline", unload_dependents=True)
+        assert not any(client.is_model_ready(name) for name in ("pipeline", "first", "second"))
+
+
+def test_the_order_of_names_does_not_matter(repository: Path, serve: Serve) -> None:
+    """An ensemble of an ensemble, each before what it is made of."""
+    put_pipeline(repository, "b_inner")
+    put_pipeline(
+        repository,
+        "a_outer",
+        """
+        platform: "ensemble" max_batch_size: 8
+        input { name: "A" data_type: TYPE_INT32 dims: [4] } input { name: "B" data_type: TYPE_INT32 dims: [4] }
+        output { name: "y" data_type: TYPE_INT32 dims: [4] }
+        ensemble_scheduling { step { model_name: "b_inner" model_version: -1
+          input_map { key: "A" value: "A" } input_map { key: "B" value: "B" }
+          output_map { key: "TWICE_A" value: "y" } } }
+        """,
+    )
+    put(repository, "first", add_sub(), BATCHING)
+    put(repository, "second", add_sub(), BATCHING)
+    server = serve(repository)
+    answer = server.post("/predict/a_outer", {"inputs": {"A": [1, 2, 3, 4], "B": [9, 9, 9, 9]}})
+    assert answer.json["outputs"] == [2, 4, 6, 8]
+
+
+def test_ensembles_that_are_made_of_each_other_are_refused(repository: Path, serve: Serve) -> None:
+    config = """
+    platform: "ensemble" max_batch_size: 8
+    input { name: "x" data_type: TYPE_INT32 dims: [4] } output { name: "y" data_type: TYPE_INT32 dims: [4] }
+    ensemble_scheduling { step { model_name: "OTHER" model_version: -1
+      input_map { key: "x" value: "x" } output_map { key: "y" value: "y" } } }
+    """
+    put_pipeline(repository, "one", config.replace("OTHER", "two"))
+    put_pipeline(repository, "two", config.replace("OTHER", "one"))
+    put_pipeline(repository, "self", config.replace("OTHER", "self"))
+    server = serve(repository)
+    assert server.get("/ready").status == 503
+    states = {row["name"]: row["state"] for row in server.post("/v2/repository/index", {}).json}
+    assert states == {"one": "UNAVAILABLE", "two": "UNAVAILABLE", "self": "UNAVAILABLE"}
+
+
+def test_an_ensemble_without_one_of_its_models_is_unavailable(repository: Path, serve: Serve) -> None:
+    put_pipeline(repository)
+    put(repository, "first", add_sub(), BATCHING)
+    put(repository, "second", add_sub(), BATCHING)
+    server = serve(repository, model_control_mode="explicit", load_models=("*",))
+    server.post("/v2/repository/models/second/unload", {})
+    answer = server.post("/predict/pipeline", {"inputs": {"A": [1, 2, 3, 4], "B": [9, 9, 9, 9]}})
+    assert answer.status == 503
+    assert "no model 'second'" in answer.json["error"]
+    assert server.metric("model_active_requests", model="pipeline") == 0

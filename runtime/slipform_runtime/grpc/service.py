@@ -75,7 +75,8 @@ class InferenceService:
         await self._plane.load(request.model_name, parse_config_parameter(request.model_name, parameters))
 
     async def _unload(self, request: Any) -> None:
-        await self._plane.unload(request.model_name)
+        dependents = request.parameters["unload_dependents"].bool_param
+        await self._plane.unload(request.model_name, dependents=dependents)
 
 
 class _Control(Method):

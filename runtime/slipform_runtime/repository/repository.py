@@ -115,18 +115,23 @@ class ModelRepository:
     # What the server and the repository extension do.
 
     async def load_all(self, names: list[str]) -> None:
-        """Load these models, ensembles after the models that they are made of."""
+        """Load these models, and what the ensembles among them are made of."""
         for name in names:
             self.models.setdefault(name, Model(name, loading=True))
-        ensembles = [name for name in names if self._is_ensemble(name)]
-        for name in [name for name in names if name not in ensembles] + ensembles:
-            await self.load(name)
+        for name in names:
+            if not self.models[name].versions:  # else it was loaded as a part of an ensemble
+                await self.load(name)
 
-    async def load(self, name: str, config: Any = None) -> Model:
+    async def load(self, name: str, config: Any = None, parents: tuple[str, ...] = ()) -> Model:
         """Load what the model's policy names and is new or changed, stop what it no longer names.
 
-        `config` is a ModelConfig in place of the file's. What cannot be loaded is kept as a reason in `failures`.
+        `config` is a ModelConfig in place of the file's. What cannot be loaded is kept as a reason in `failures`. The
+        models that an ensemble is made of are loaded before it, where they are not yet; `parents` are the ensembles
+        for which this one is loaded so.
         """
+        for part in await self._in_loader(self._parts, name, config):
+            if part not in (*parents, name) and not (part in self.models and self.models[part].versions):
+                await self.load(part, parents=(*parents, name))
         async with self._one_at_a_time:
             model = self.models.setdefault(name, Model(name))
             model.loading = True
@@ -136,12 +141,20 @@ class ModelRepository:
                 model.loading = False
             return model
 
-    async def unload(self, name: str) -> None:
-        """Stop a model: new requests are refused at once, queued ones are finished."""
+    async def unload(self, name: str, *, parts: bool = False) -> None:
+        """Stop a model: new requests are refused at once, queued ones are finished.
+
+        With `parts` those that an ensemble is made of are stopped after it.
+        """
         async with self._one_at_a_time:
             model = self.models.pop(name, None)
-            if model is not None:
-                await asyncio.gather(*(self._retire(version) for version in model.serve({})))
+            if model is None:
+                return
+            versions = model.serve({})
+            await asyncio.gather(*(self._retire(version) for version in versions))
+        for version in versions if parts else ():
+            for part in version.parts:
+                await self.unload(part, parts=True)
 
     async def follow(self) -> None:
         """Bring the models in line with the folder."""
@@ -162,11 +175,14 @@ class ModelRepository:
         self._loader.shutdown(wait=False, cancel_futures=True)
         return sum(version.executing for version in versions)
 
-    def _is_ensemble(self, name: str) -> bool:
+    def _parts(self, name: str, given: Any) -> list[str]:
+        """The models of the folder that an ensemble is made of; none for another model."""
         try:
-            return is_ensemble(read_config(self._root / name))
+            config = given or read_config(self._root / name)
+            on_disk = self.names_on_disk()
         except (ModelLoadError, OSError):
-            return False  # said when it is loaded
+            return []  # said when it is loaded
+        return [step.model_name for step in config.ensemble_scheduling.step if step.model_name in on_disk]
 
     async def _load(self, model: Model, given: Any) -> None:
         folder = self._root / model.name

@@ -50,6 +50,11 @@ class ServedVersion(ABC):
         """Refuse new requests, finish the others, free everything."""
 
     @property
+    def parts(self) -> tuple[str, ...]:
+        """The models that this one is made of."""
+        return ()
+
+    @property
     @abstractmethod
     def queued(self) -> int:
         """Requests that wait."""

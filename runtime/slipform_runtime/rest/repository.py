@@ -49,8 +49,10 @@ class RepositoryRoutes:
     def unload(self, exchange: Exchange, model: str) -> None:
         """Unload."""
         self._check_control()
-        _decode(exchange, _Load)
-        self._answer_after(exchange, self._plane.unload(model))
+        dependents = _decode(exchange, _Load).parameters.get("unload_dependents", False)
+        if not isinstance(dependents, bool):
+            raise InvalidRequest("parameter 'unload_dependents' must be true or false")
+        self._answer_after(exchange, self._plane.unload(model, dependents=dependents))
 
     def _check_control(self) -> None:
         if not self._controls:
