@@ -7,8 +7,10 @@ import os
 import random
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.cluster.conftest import require
@@ -16,9 +18,10 @@ from tests.cluster.edits import edit
 from tests.cluster.engine import TOOLS, EngineError
 from tests.cluster.manifests import STACKS
 from tests.cluster.plane import Plane
-from tests.cluster.program import Project, Steps, deployed, differing
+from tests.cluster.program import Project, Steps, deployed, differing, foretold
 
 from slipform.plan import Resource
+from slipform.plan.change.replacement import UPDATES
 
 CHANGES = int(os.environ.get("SLIPFORM_CHANGES", "8"))
 """How many generated changes are tried; each costs some twenty seconds."""
@@ -159,6 +162,30 @@ def test_what_was_changed_by_hand_is_found_by_refresh_and_said_to_have_two_owner
         by_hand(before)
         prod.engine.refresh()
     assert prod.engine.up().operations == {}
+
+
+WRONG: dict[str, Callable[..., Any]] = {
+    "judge": lambda *_: UPDATES, "new_versions": lambda *_: (), "is_ignored": lambda *_: True, "match": lambda *_: {},
+}  # fmt: skip
+"""Rules of the diff, each with an answer that is wrong for the change below."""
+
+
+def test_a_forecast_that_is_wrong_in_one_of_its_rules_is_noticed(
+    prod: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A gateway moves to another namespace, and a node group gets a new version of its launch template."""
+    shutil.copytree(prod.root, tmp_path / "before")
+    prod.change(FRAUD, "nodes", "disk", to="200Gi")
+    prod.change(prod_file(prod), "config", "slipform:gateway", "namespace", to="gateways")
+    planned, (right, done) = prod.plan(), prod.preview()
+    shutil.rmtree(prod.root)
+    shutil.copytree(tmp_path / "before", prod.root)
+    assert differing(right, done) == {}
+    rules = import_module("slipform.plan.change.diff")
+    for rule, wrong in WRONG.items():
+        with monkeypatch.context() as patched:
+            patched.setattr(rules, rule, wrong)
+            assert differing(foretold(prod.there, planned), done), rule
 
 
 @pytest.mark.parametrize("seed", range(CHANGES))
