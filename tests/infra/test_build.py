@@ -120,6 +120,17 @@ class TestPlace:
             "limits": {"memory": "16Gi", "nvidia.com/gpu": "1"},
         }
 
+    @pytest.mark.parametrize(("format", "memory", "given"), [
+        ("keras", "512Mi", "4Gi"), ("keras", "8Gi", "8Gi"), ("sklearn", "512Mi", "512Mi"), ("onnx", "512Mi", "512Mi"),
+    ])  # fmt: skip
+    def test_reading_a_large_frameworks_model_takes_memory_of_its_own(
+        self, format: str, memory: str, given: str
+    ) -> None:
+        resources = {"cpu": 1, "memory": memory, "accelerator": None}
+        spec = spec_of(model={"format": format}, build={"target": "onnx"}, serving={"resources": resources})
+        found = container(made(spec))["resources"]
+        assert (found["requests"]["memory"], found["limits"]["memory"]) == (given, given)
+
     def test_an_engine_for_processors_needs_no_gpu(self) -> None:
         found = made(spec_of(build={"target": "onnx", "precision": "int8-dynamic"}))
         assert "nvidia.com/gpu" not in container(found)["resources"]["limits"]

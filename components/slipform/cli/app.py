@@ -71,6 +71,7 @@ def _print_version(asked: bool) -> None:
 
 @app.callback()
 def options(
+    ctx: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", help="Print the version and exit.", is_eager=True, callback=_print_version)
     ] = False,
@@ -78,6 +79,8 @@ def options(
         Path | None, typer.Option("--cwd", "-C", metavar="DIR", help="Run as if started in DIR, as pulumi does.")
     ] = None,
 ) -> None:
+    if os.environ.get("NO_COLOR"):
+        ctx.color = False
     if cwd is not None:
         _go_to(cwd)
 

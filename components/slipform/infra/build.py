@@ -10,7 +10,7 @@ from pulumi_kubernetes import batch, core, meta
 from ..engines.artifact import build_key, built_artifact
 from ..engines.build_manifest import MANIFEST, build_image, build_manifest
 from ..spec.modelspec import ModelSpec
-from ..spec.units import Duration
+from ..spec.units import Duration, Memory
 from .identity import WorkloadIdentity, WorkloadIdentityArgs, built_uris, existing_account, written_uris
 from .placement import GPU_RESOURCE, Placement
 from .platform import VERSION_LABEL, Platform
@@ -25,6 +25,10 @@ TIME_LIMIT = Duration.parse("2h")
 """For a machine to come, the images to be pulled and the build itself; a plan with many profiles takes the most."""
 RETRIES = 3
 """Of what may pass: a store that can't be reached. A machine that is taken away doesn't count."""
+HEAVY_FORMATS = frozenset({"pytorch", "torchscript", "tensorflow", "keras", "mlflow"})
+"""Their frameworks are larger than many a model and its server."""
+FRAMEWORK_MEMORY = Memory.parse("4Gi")
+"""What a build that begins with one of them gets at least."""
 FINAL_EXIT_CODES = (1, 2, 4, 5)
 """A gate that was missed, a manifest that is wrong, another model than the pinned one, an image that lacks something:
 another try would end in the same way. They are those of ``slipform-runtime build``."""
@@ -221,10 +225,13 @@ class EngineBuild(pulumi.ComponentResource):
         )
 
     def _resources(self) -> core.v1.ResourceRequirementsArgs:
-        """As much as a replica has, so that it fits the same machine; of its GPUs one, where a GPU tunes the engine."""
+        """As much as a replica has, so that it fits the same machine, or what reading the model takes; of its GPUs one,
+        where a GPU tunes the engine."""
         resources, build = self._args.spec.serving.resources, self._args.spec.build
+        heavy = self._args.spec.model.format in HEAVY_FORMATS
+        memory = max(resources.memory, FRAMEWORK_MEMORY, key=lambda size: size.bytes) if heavy else resources.memory
         gpu = {GPU_RESOURCE: "1"} if resources.accelerator and build and build.target == "tensorrt" else {}
         return core.v1.ResourceRequirementsArgs(
-            requests={"cpu": str(resources.cpu), "memory": str(resources.memory), **gpu},
-            limits={"memory": str(resources.memory), **gpu},
+            requests={"cpu": str(resources.cpu), "memory": str(memory), **gpu},
+            limits={"memory": str(memory), **gpu},
         )

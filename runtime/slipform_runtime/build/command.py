@@ -69,7 +69,7 @@ def command(arguments: argparse.Namespace) -> int:
     if arguments.json:
         sys.stdout.write(encoded(outcome.report).decode())
     elif sys.stderr.isatty():
-        sys.stderr.write(f"{'built' if outcome.built else 'already there:'} {outcome.where}\n")
+        sys.stderr.write(f"{'built' if outcome.built else 'already there:'} {outcome.where}, see report.md in it\n")
     else:
         log.info("build_finished", where=outcome.where, built=outcome.built, key=outcome.report.key)
     return 0

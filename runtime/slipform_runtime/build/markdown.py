@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from slipform_runtime.build.gates import Gate, described
 from slipform_runtime.build.report import Report
+from slipform_runtime.fetch.meter import in_bytes
 
 
 def markdown(report: Report) -> str:
@@ -86,7 +87,7 @@ def _latency(report: Report) -> Iterator[str]:
     yield from _table(
         ("", "size", "load time", "peak memory"),
         [
-            (name, _bytes(one.size_bytes), f"{one.load_seconds:.3g} s", _bytes(one.peak_memory_bytes))
+            (name, in_bytes(one.size_bytes), f"{one.load_seconds:.3g} s", in_bytes(one.peak_memory_bytes))
             for name, one in pairs
         ],
     )
@@ -118,11 +119,3 @@ def _number(value: float | None) -> str:
 
 def _share(value: float | None) -> str:
     return "–" if value is None else f"{value:.2%}"
-
-
-def _bytes(count: float) -> str:
-    for unit in ("B", "KiB", "MiB"):
-        if abs(count) < 1024:
-            return f"{count:.3g} {unit}"
-        count /= 1024
-    return f"{count:.3g} GiB"

@@ -1,6 +1,6 @@
 """From the manifest to what is built from: all that can be refused is refused here, before the long work."""
 
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,8 +38,9 @@ def prepare(manifest: BuildManifest, target: Target, work: Path, progress: Progr
     """Fetch, import and check. Raises a BuildError."""
     with progress.step("fetch", uri=manifest.source.uri):
         fetched = fetch_model(manifest, work)
-    with progress.step("check", format=manifest.source.format):
+    with nullcontext() if manifest.source.format == "onnx" else progress.step("import", format=manifest.source.format):
         imported = import_model(manifest, fetched, work, trust_pickle=trust_pickle)
+    with progress.step("check", target=manifest.target):
         model = read(imported.path)
         tensors = signature(model, manifest)
         calibration, samples = _samples(manifest, tensors, model, work)
@@ -73,7 +74,10 @@ def _running(model: onnx.ModelProto, path: Path, samples: Samples, tensors: Sign
     try:
         answers = runner.run(samples.batch(size, batched=tensors.batched))
     except ToolFailed as error:
-        raise BadInput(f"the original fails on {samples.origin}{_alone(runner, samples, size)}: {error}") from error
+        raise BadInput(
+            f"the original fails on {samples.origin}{_alone(runner, samples, size)}: {error}\n"
+            "if it was not made for such inputs, give others: samples: …/samples.npz"
+        ) from error
     numbers = [answer for answer in answers.values() if answer.dtype.kind == "f" and answer.size]
     if numbers and not any(np.isfinite(answer).any() for answer in numbers):
         raise BadInput(

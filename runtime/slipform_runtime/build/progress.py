@@ -16,7 +16,7 @@ class Progress:
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream or sys.stderr
         self._person = self._stream.isatty()
-        colours = self._person and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+        colours = self._person and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
         self._dim, self._plain = ("\x1b[2m", "\x1b[0m") if colours else ("", "")
 
     @contextmanager

@@ -149,13 +149,21 @@ def _generated(
     return random.integers(0, min(limit, np.iinfo(dtype).max), shape).astype(dtype)
 
 
+_KEEP_INDICES = {
+    "Cast", "Identity", "Add", "Mul", "Where", "Concat", "Slice", "Expand",
+    "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Transpose",
+}  # fmt: skip
+"""Through these an index comes to its table: as it is, or with what negative ones need added."""
+
+
 def _index_limit(model: onnx.ModelProto, name: str) -> int | None:
-    """The rows of the table that an input picks from, so that no generated index lies beyond it."""
-    same, tables = {name}, {tensor.name: tensor.dims for tensor in model.graph.initializer}
+    """The rows of the smallest table that an input picks from, so that no generated index lies beyond it."""
+    same, limits = {name}, []
+    tables = {tensor.name: tensor.dims for tensor in model.graph.initializer}
     for node in nodes(model.graph):
-        if node.op_type in ("Cast", "Identity") and node.input[0] in same:
-            same.add(node.output[0])
+        if node.op_type in _KEEP_INDICES and same.intersection(node.input):
+            same.update(node.output)
         if node.op_type == "Gather" and node.input[1] in same and node.input[0] in tables:
             axis = next((attribute.i for attribute in node.attribute if attribute.name == "axis"), 0)
-            return int(tables[node.input[0]][axis])
-    return None
+            limits.append(int(tables[node.input[0]][axis]))
+    return min(limits, default=None)

@@ -50,12 +50,12 @@ class Meter:
     def _line(self, now: float) -> str:
         speed = (self._done - self._before) / max(now - self._began, 1e-9)
         if not self._total:
-            return f"  {self._name}  {_bytes(self._done)}  {_bytes(speed)}/s"
+            return f"  {self._name}  {in_bytes(self._done)}  {in_bytes(speed)}/s"
         share = min(1.0, self._done / self._total)
         full = round(share * _WIDTH)
         left = f"  {(self._total - self._done) / speed:.0f} s left" if speed else ""
         bar = f"[{'=' * full}{' ' * (_WIDTH - full)}]"
-        return f"  {self._name}  {bar} {share:4.0%}  of {_bytes(self._total)}  {_bytes(speed)}/s{left}"
+        return f"  {self._name}  {bar} {share:4.0%}  of {in_bytes(self._total)}  {in_bytes(speed)}/s{left}"
 
 
 @contextmanager
@@ -68,9 +68,10 @@ def metered(event: str, name: str, total: int | None, done: int = 0) -> Iterator
         meter.close()
 
 
-def _bytes(count: float) -> str:
+def in_bytes(count: float) -> str:
+    """As people read it: `11.4 MiB`."""
     for unit in ("B", "KiB", "MiB"):
-        if count < 1024:
+        if abs(count) < 1024:
             return f"{count:.3g} {unit}"
         count /= 1024
     return f"{count:.3g} GiB"

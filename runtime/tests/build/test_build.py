@@ -8,7 +8,6 @@ import socket
 import subprocess
 import sys
 import threading
-from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -46,6 +45,16 @@ def test_each_precision_is_in_the_graph_and_close_to_the_original(
     session = onnxruntime.InferenceSession(workshop.built / "3" / "model.onnx", providers=["CPUExecutionProvider"])
     (answer,) = session.run(None, {"x": np.zeros((2, 8), np.float32)})
     assert answer.shape == (2, 4)
+
+
+def test_a_transposed_product_whose_weights_shape_is_noted_is_quantised(workshop: Workshop) -> None:
+    """PyTorch's exporter notes the shapes of weights as well."""
+    weight = onnx.numpy_helper.from_array(np.eye(4, 8, dtype=np.float32), "w")
+    node = onnx.helper.make_node("Gemm", ["x", "w"], ["probabilities"], transB=1)
+    made = model([node], [("x", ("N", 8))], [("probabilities", ("N", 4))], [weight])
+    made.graph.value_info.append(onnx.helper.make_tensor_value_info("w", onnx.TensorProto.FLOAT, (4, 8)))
+    workshop.put(made)
+    assert "1 matrix products in INT8" in workshop.build(precision="int8-dynamic").report.steps[1]
 
 
 @pytest.mark.parametrize("method", ["minmax", "entropy", "percentile"])
@@ -180,14 +189,19 @@ def test_a_transformers_patterns_are_fused_in_each_precision(workshop: Workshop,
     assert "transformer fused: 1 SkipLayerNormalization" in outcome.report.steps
 
 
-def test_generated_token_ids_stay_inside_the_table_of_the_embedding(workshop: Workshop, tmp_path: Path) -> None:
+@pytest.mark.parametrize("negative", [False, True])
+def test_generated_token_ids_stay_inside_the_table_of_the_embedding(workshop: Workshop, negative: bool) -> None:
+    """Some exporters add the table's rows to what is below zero."""
     table = onnx.numpy_helper.from_array(np.ones((7, 4), np.float32), "table")
     graph = onnx.helper.make_graph(
-        [onnx.helper.make_node("Gather", ["table", "ids"], ["y"])],
+        [
+            onnx.helper.make_node("Add", ["ids", "none"], ["sum"]),
+            onnx.helper.make_node("Gather", ["table", "sum" if negative else "ids"], ["y"]),
+        ],
         "graph",
         [onnx.helper.make_tensor_value_info("ids", onnx.TensorProto.INT64, ("N", "seq"))],
         [onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, ("N", "seq", 4))],
-        [table],
+        [table, onnx.numpy_helper.from_array(np.int64(0), "none")],
     )
     workshop.put(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=9))
     tensors: dict[str, Any] = {

@@ -46,11 +46,12 @@ def compared(wanted: Wanted, answer: Answer) -> str:
     return f"it differs by at most {worst:.2g} from the framework's own answers on {rows} random rows"
 
 
-def renamed(wanted: Wanted) -> None:
-    """Give the exported tensors the manifest's names, by their order, where they have others."""
+def renamed(wanted: Wanted, outputs: Sequence[str] = ()) -> None:
+    """Give the exported tensors the manifest's names, by their order, where they have others; without such the outputs
+    get the model's own, `outputs`."""
     model = onnx.load(wanted.target)
     changed = _rename(model, model.graph.input, [tensor.name for tensor in wanted.inputs])
-    if _rename(model, model.graph.output, wanted.outputs) or changed:
+    if _rename(model, model.graph.output, wanted.outputs or outputs) or changed:
         onnx.save(model, wanted.target)
 
 

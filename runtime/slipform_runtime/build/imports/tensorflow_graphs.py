@@ -56,13 +56,19 @@ def keras(wanted: Wanted) -> Answer:
     library, model = loaded_keras(wanted)
     _tf2onnx()
     model.export(str(wanted.target), format="onnx", opset_version=_OPSET, verbose=False)
-    renamed(wanted)
+    renamed(wanted, _output_names(model))
 
     def answer(arrays: list[Any]) -> list[Any]:
         found = model(arrays if len(arrays) > 1 else arrays[0], training=False)
         return [np.asarray(tensor) for tensor in library.tree.flatten(found)]
 
     return answer
+
+
+def _output_names(model: Any) -> list[str]:
+    """As Keras calls them: by the layers that they come from."""
+    names = list(getattr(model, "output_names", ()))
+    return names if len(set(names)) == len(model.outputs) else [f"output_{at}" for at in range(len(model.outputs))]
 
 
 def loaded_keras(wanted: Wanted) -> tuple[Any, Any]:

@@ -25,7 +25,9 @@ def to_int8_dynamic(model: onnx.ModelProto, work: Path) -> tuple[onnx.ModelProto
     given, made = work / "to-quantise.onnx", work / "int8-dynamic.onnx"
     if not any(node.op_type in _PRODUCTS for node in nodes(model.graph)):
         raise BadInput(_NOTHING)
-    save(at_least_opset(model, 11, 17), given)
+    upgraded = at_least_opset(model, 11, 17)
+    del upgraded.graph.value_info[:]  # the quantiser transposes weights, and trips over shapes that were noted
+    save(upgraded, given)
     reduced = not has_int8_dot_product()
     try:
         with quiet():

@@ -6,13 +6,14 @@ from slipform_runtime.build.gates import gates
 from slipform_runtime.build.manifest import as_json
 from slipform_runtime.build.prepare import Prepared
 from slipform_runtime.build.progress import Progress
-from slipform_runtime.build.proof.accuracy import compare
-from slipform_runtime.build.proof.footprint import footprint
+from slipform_runtime.build.proof.accuracy import OutputAccuracy, compare
+from slipform_runtime.build.proof.footprint import Footprint, footprint
 from slipform_runtime.build.proof.latency import BatchTiming, Effort, measure
 from slipform_runtime.build.provenance import provenance
 from slipform_runtime.build.report import Measured, Report
 from slipform_runtime.build.targets.base import Made, Runner, Target
 from slipform_runtime.fetch.digest import file_sha256
+from slipform_runtime.fetch.meter import in_bytes
 
 
 def prove(prepared: Prepared, target: Target, made: Made, artefact: Path, effort: Effort, progress: Progress) -> Report:
@@ -23,6 +24,7 @@ def prove(prepared: Prepared, target: Target, made: Made, artefact: Path, effort
     with progress.step("compare", samples=prepared.samples.origin):
         batches = prepared.samples.batches(tensors.tuned_batch, batched=tensors.batched)
         accuracy = compare(prepared.original, built, batches)
+        _say_accuracy(accuracy, progress)
     with progress.step("time", batch_sizes=", ".join(map(str, tensors.batch_sizes))):
         latency = _timed(prepared, built, effort, progress)
     with progress.step("weigh", file=artefact.name):
@@ -32,6 +34,7 @@ def prove(prepared: Prepared, target: Target, made: Made, artefact: Path, effort
             footprint("onnx", prepared.path, original_files, largest, plan.work),
             footprint(target.name, artefact, files, largest, plan.work),
         )
+        _say_weights(*weights, progress)
     return Report(
         name=manifest.name,
         version=manifest.version,
@@ -51,6 +54,27 @@ def prove(prepared: Prepared, target: Target, made: Made, artefact: Path, effort
         files={path.relative_to(artefact.parent).as_posix(): file_sha256(path) for path in files},
         provenance=provenance(target.tools, made.flags, as_json(manifest)),
     )
+
+
+def _say_accuracy(accuracy: list[OutputAccuracy], progress: Progress) -> None:
+    for one in accuracy:
+        words = []
+        if one.max_abs_error is not None:
+            words.append(f"differs by at most {one.max_abs_error:.3g}, its largest value is {one.max_abs_value:.3g}")
+        if one.top1_agreement is not None:
+            words.append(f"agrees in {one.top1_agreement:.2%} of the answers")
+        text = f"{one.name} {' and '.join(words)}" if one.finite else f"{one.name} is not finite"
+        fields = {"output": one.name, "finite": one.finite, "max_abs_error": one.max_abs_error}
+        progress.say("build_compared", text, **fields, top1_agreement=one.top1_agreement)
+
+
+def _say_weights(original: Footprint, built: Footprint, progress: Progress) -> None:
+    text = (
+        f"{in_bytes(original.size_bytes)} → {in_bytes(built.size_bytes)}; loads in {original.load_seconds:.3g} s → "
+        f"{built.load_seconds:.3g} s; takes {in_bytes(original.peak_memory_bytes)} → "
+        f"{in_bytes(built.peak_memory_bytes)} of memory"
+    )
+    progress.say("build_weighed", text, size_bytes=built.size_bytes, original_size_bytes=original.size_bytes)
 
 
 def _timed(prepared: Prepared, built: Runner, effort: Effort, progress: Progress) -> list[BatchTiming]:

@@ -64,7 +64,8 @@ class OpenVinoTarget:
             lacking = [node for node in nodes(model.graph) if _names(str(error), node.op_type)]
             if lacking:
                 names = ", ".join(described(node) for node in lacking[:5])
-                raise BadInput(f"OpenVINO {openvino.__version__} has no {names}") from error
+                version = openvino.__version__.partition("-")[0]
+                raise BadInput(f"OpenVINO {version} has no {names}") from error
             raise ToolFailed(f"OpenVINO cannot convert the model: {_last_line(error)}") from error
         openvino.save_model(converted, to, compress_to_fp16=half)
         return Made([*steps, _STEP], {"compress_to_fp16": half})
