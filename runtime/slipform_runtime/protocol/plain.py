@@ -23,6 +23,8 @@ class _Request(msgspec.Struct, forbid_unknown_fields=True):
     outputs: list[str] | None = None
 
 
+_FP16_END = 65520  # what is below is rounded to the largest, 65504
+
 _decode = msgspec.json.Decoder(_Request).decode
 _decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _encode = msgspec.json.Encoder().encode
@@ -48,7 +50,7 @@ def decode_request(body: bytes, specs: list[TensorSpec], *, batched: bool, batch
     for spec in specs:
         if spec.name not in given:
             raise InvalidRequest(f"input '{spec.name}' is missing; the model takes {_listed(specs)}")
-        tensor = from_nested(spec.name, spec.datatype, memoryview(given[spec.name]))
+        tensor = _tensor(spec, memoryview(given[spec.name]))
         rank = len(spec.dims) + batch
         if tensor.ndim != rank:
             shape = [*(["items"] if batch else []), *("any" if dim == -1 else dim for dim in spec.dims)]
@@ -59,6 +61,16 @@ def decode_request(body: bytes, specs: list[TensorSpec], *, batched: bool, batch
     if unknown := set(given) - {spec.name for spec in specs}:
         raise InvalidRequest(f"the model has no input '{min(unknown)}'; it takes {_listed(specs)}")
     return InferRequest(tensors, request.outputs, id=request.id)
+
+
+def _tensor(spec: TensorSpec, data: memoryview) -> Tensor:
+    """The numbers or texts of an input. Unlike the protocol's own routes these take half precision too, as numbers."""
+    if spec.datatype != "FP16":
+        return from_nested(spec.name, spec.datatype, data)
+    wide = from_nested(spec.name, "FP32", data)
+    if np.abs(wide).max(initial=0) >= _FP16_END:
+        raise InvalidRequest(f"input '{spec.name}' has a number that does not fit FP16")
+    return wide.astype(np.float16)
 
 
 def decode_any(body: bytes) -> tuple[Any, list[str] | None, str]:
@@ -90,7 +102,8 @@ def output_values(outputs: dict[str, Tensor], *, batched: bool, batch: bool) -> 
 
 def _shown(tensor: Tensor, *, batched: bool, batch: bool) -> Tensor:
     """The one item of a batch, as a tensor even where it has no axes: a text alone would be none."""
-    return tensor[0, ...] if batched and not batch else tensor
+    shown = tensor[0, ...] if batched and not batch else tensor
+    return shown if shown.dtype != np.float16 else shown.astype(np.float32)
 
 
 def labels_of(tensor: Tensor, labels: list[str], *, batched: bool, batch: bool) -> Any:

@@ -91,6 +91,14 @@ def test_text_goes_in_and_comes_out(repository: Path, serve: Serve) -> None:
     assert answer.json["outputs"] == ["tag", "grüß dich"]
 
 
+def test_half_precision_goes_as_numbers(repository: Path, serve: Serve) -> None:
+    put(repository, "half", identity(TensorProto.FLOAT16, ("N", 2)))
+    server = serve(repository)
+    assert server.post("/predict", {"inputs": [1.5, -65504]}).json["outputs"] == [1.5, -65504.0]
+    refused = server.post("/predict", {"inputs": [1.5, 65520]})
+    assert (refused.status, refused.json["error"]) == (400, "input 'x' has a number that does not fit FP16")
+
+
 def test_health_ready_and_metrics_answer_on_both_ports(repository: Path, serve: Serve) -> None:
     put(repository, "wine", classifier())
     server = serve(repository)
