@@ -54,8 +54,18 @@ def test_a_planned_engine_is_not_there_yet(name: str) -> None:
 def test_an_engine_of_another_package_is_found(installed: dict[str, EntryPoint]) -> None:
     installed["vllm"] = EntryPoint("vllm", "slipform.engines.fastapi:FastAPI", registry.GROUP)
 
-    assert registry.names() == ("vllm",)
+    assert registry.names() == ("fastapi", "triton", "vllm")
     assert isinstance(registry.engine("vllm"), FastAPI)
+
+
+def test_engines_of_ours_need_no_look_at_what_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "_installed", lambda: pytest.fail("looked"))
+    registry.engine.cache_clear()
+    assert isinstance(registry.engine("triton"), Triton)
+
+
+def test_another_package_does_not_replace_one_of_ours() -> None:
+    assert set(registry.OURS).isdisjoint(registry._installed())
 
 
 @pytest.mark.parametrize("value", ["slipform.engines.base:Server", "slipform.engines.registry:names"])

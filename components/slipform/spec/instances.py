@@ -16,6 +16,7 @@ Architecture = Literal["amd64", "arm64"]
 KARPENTER_VM_OVERHEAD = 0.075
 """The share of memory that Karpenter believes hypervisor and kernel to keep (its VM_MEMORY_OVERHEAD_PERCENT)."""
 
+_COLUMNS = ("type", "architecture", "vcpus", "memory_mib", "max_pods", "accelerator", "accelerators")
 _MIB = 2**20
 
 
@@ -39,24 +40,13 @@ class Instance:
 
 
 @cache
-def _table() -> dict[str, Instance | None]:
+def _table() -> dict[str, tuple[str, ...]]:
+    """The cells of each row by the type that it is about; hardly any of them is asked for."""
     text = (files(__package__) / "instance_types.csv").read_text(encoding="utf-8")
-    rows = csv.DictReader(line for line in text.splitlines() if not line.startswith("#"))
-    return {row["type"]: _instance(row) for row in rows}
-
-
-def _instance(row: dict[str, str]) -> Instance | None:
-    if not row["vcpus"]:
-        return None
-    return Instance(
-        name=row["type"],
-        architecture="arm64" if row["architecture"] == "arm64" else "amd64",
-        vcpus=int(row["vcpus"]),
-        memory_mib=int(row["memory_mib"]),
-        max_pods=int(row["max_pods"]),
-        accelerator=row["accelerator"] or None,
-        accelerator_count=int(row["accelerators"] or 0),
-    )
+    rows = csv.reader(line for line in text.splitlines() if not line.startswith("#"))
+    if tuple(next(rows)) != _COLUMNS:
+        raise ValueError(f"instance_types.csv has other columns than {', '.join(_COLUMNS)}")
+    return {row[0]: tuple(row) for row in rows}
 
 
 def names() -> tuple[str, ...]:
@@ -64,9 +54,21 @@ def names() -> tuple[str, ...]:
     return tuple(_table())
 
 
+@cache
 def capacity(name: str) -> Instance | None:
     """What an instance type has; None where it isn't known, or is no instance type."""
-    return _table().get(name)
+    row = dict(zip(_COLUMNS, _table().get(name, ()), strict=False))
+    if not row.get("vcpus"):
+        return None
+    return Instance(
+        name=name,
+        architecture="arm64" if row["architecture"] == "arm64" else "amd64",
+        vcpus=int(row["vcpus"]),
+        memory_mib=int(row["memory_mib"]),
+        max_pods=int(row["max_pods"]),
+        accelerator=row["accelerator"] or None,
+        accelerator_count=int(row["accelerators"] or 0),
+    )
 
 
 def allocatable(instance: Instance, *, vm_overhead: float = 0.0) -> tuple[int, int]:
