@@ -44,7 +44,7 @@ class Service:
 class Project:
     """A project with one stack's config and its specs, all of it right; ``warnings`` are doubts about it.
 
-    ``servers`` names those that are to be made, None all.
+    ``servers`` names those that are to be made, None all; ``stack_document`` is where the stack's config stands.
     """
 
     root: Path
@@ -53,6 +53,7 @@ class Project:
     loaded: tuple[LoadedSpec, ...]
     warnings: tuple[Finding, ...] = ()
     servers: frozenset[str] | None = None
+    stack_document: Document | None = None
 
     @property
     def services(self) -> tuple[Service, ...]:
@@ -114,14 +115,23 @@ def load(
     files = list(only) if only is not None else _spec_files(root, patterns, findings, stack_document)
     loaded = [one for file in files if (one := _spec(root, file, stack_name, stack, known, findings)) is not None]
     _across(loaded, findings)
-    for service in group(one.spec for one in loaded):
-        first = next(one for one in loaded if one.spec is service.specs[0])
-        findings.add(review_service(service.specs, stack), first.document)
+    _in_servers(loaded, stack, findings)
     found = in_order(findings.found)
     if stack is None or errors(found):
         raise InvalidSpec(found)
     wanted = frozenset(servers) if servers is not None else None
-    return Project(root, stack_name, stack, tuple(loaded), found, wanted)
+    return Project(root, stack_name, stack, tuple(loaded), found, wanted, stack_document)
+
+
+def review(project: Project, stack: StackConfig) -> tuple[Finding, ...]:
+    """What there would be to say of a project's specs if its stack were another: nothing is read again."""
+    findings = _Findings()
+    findings.add(review_stack(stack), project.stack_document)
+    for one in project.loaded:
+        findings.add(review_spec(one.spec, stack, project.root), one.document)
+    _across(project.loaded, findings)
+    _in_servers(project.loaded, stack, findings)
+    return in_order(findings.found)
 
 
 def read_specs(root: Path, files: Sequence[Path], stack_name: str | None = None) -> tuple[ModelSpec, ...]:
@@ -272,6 +282,13 @@ def _across(loaded: Sequence[LoadedSpec], findings: _Findings) -> None:
             findings.add([Finding(f"two specs are named {one.spec.name}", path=("name",), remedy=remedy)], one.document)
     for spec, finding in review_together([one.spec for one in loaded]):
         findings.add([finding], next(one.document for one in loaded if one.spec is spec))
+
+
+def _in_servers(loaded: Sequence[LoadedSpec], stack: StackConfig | None, findings: _Findings) -> None:
+    """What specs that share a server have to agree on."""
+    for service in group(one.spec for one in loaded):
+        first = next(one for one in loaded if one.spec is service.specs[0])
+        findings.add(review_service(service.specs, stack), first.document)
 
 
 def shown(file: Path) -> Path:

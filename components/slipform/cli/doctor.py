@@ -72,7 +72,7 @@ def _report(root: Path, stack: str | None, kubeconfig: Path | None, context: str
     refused = looking.refused(wanted_permissions(root, name, has))
     specs = [one.spec for one in project.loaded]
     pools = {spec.name: pool for spec in specs if (pool := pool_of(spec, project.stack)) is not None}
-    return examine(replace(seen, refused=refused), name, project.stack, says, pools, needs(root, name, has))
+    return examine(replace(seen, refused=refused), name, project.stack, says, pools, needs(project, has))
 
 
 def _cluster(cluster: Cluster, kubeconfig: Path | None, context: str | None) -> Cluster:

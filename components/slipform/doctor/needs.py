@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
-from ..project import Project, load, stack_files
+from ..project import Project, load, review, stack_files
 from ..spec.document import read
-from ..spec.findings import Finding, InvalidSpec, Severity
+from ..spec.findings import Finding, Severity
 from ..spec.stack import Capability
 
 CAPABILITIES: tuple[Capability, ...] = get_args(Capability)
@@ -48,16 +48,16 @@ def claimed(root: Path, stack: str) -> tuple[Capability, ...]:
     return tuple(each for each in CAPABILITIES if each in written)
 
 
-def needs(root: Path, stack: str, has: Sequence[Capability]) -> Mapping[Capability, tuple[Need, ...]]:
-    """By capability, what the stack's specs lose without it, if all else were there.
+def needs(project: Project, has: Sequence[Capability]) -> Mapping[Capability, tuple[Need, ...]]:
+    """By capability, what the specs of a project lose without it, if all else were there.
 
     ``has`` is what the cluster has: prometheus-adapter is not missed where there is KEDA, and the other way round.
     """
-    everything = {(each.path, each.message) for each in _findings(root, stack, CAPABILITIES)}
+    everything = {(each.path, each.message) for each in _findings(project, CAPABILITIES)}
     return {
         missing: tuple(
             Need(each.location.file if each.location else Path(), each.field, each.message, each.severity)
-            for each in _findings(root, stack, _without(missing, has))
+            for each in _findings(project, _without(missing, has))
             if (each.path, each.message) not in everything
         )
         for missing in CAPABILITIES
@@ -69,11 +69,8 @@ def _without(missing: Capability, has: Sequence[Capability]) -> tuple[Capability
     return tuple(each for each in CAPABILITIES if each != missing and each not in stand_ins)
 
 
-def _findings(root: Path, stack: str, has: tuple[Capability, ...]) -> tuple[Finding, ...]:
-    try:
-        return load(root, stack, values=_having(has)).warnings
-    except InvalidSpec as invalid:
-        return invalid.findings
+def _findings(project: Project, has: tuple[Capability, ...]) -> tuple[Finding, ...]:
+    return review(project, project.stack.model_copy(update={"has": has}))
 
 
 def _having(has: tuple[Capability, ...]) -> dict[str, str]:
