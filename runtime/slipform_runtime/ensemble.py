@@ -18,7 +18,7 @@ from slipform_runtime.errors import (
     NotFound,
     Unavailable,
 )
-from slipform_runtime.inference import InferRequest, InferResponse
+from slipform_runtime.inference import InferRequest, InferResponse, TensorSpec
 from slipform_runtime.metrics.statistics import VersionStatistics
 from slipform_runtime.repository.served import Answer, Cancel, ServedVersion
 
@@ -60,6 +60,9 @@ def read_steps(config: Any) -> list[Step]:
     ]
     if not steps:
         raise ModelLoadError("ensemble_scheduling has no step")
+    for tensor in (*config.input, *config.output):
+        if not tensor.data_type:
+            raise ModelLoadError(f"the ensemble's tensor '{tensor.name}' has no data_type")
     made = {tensor.name for tensor in config.input}
     for step in steps:
         for name in step.outputs.values():
@@ -88,14 +91,49 @@ def _check_order(steps: list[Step], ready: set[str]) -> None:
             ready.update(step.outputs.values())
 
 
+def _check_same(what: str, wanted: TensorSpec, given: TensorSpec) -> None:
+    """Types must be equal; dimensions too, where both are fixed and neither side has a batch axis more."""
+    fits = len(wanted.dims) != len(given.dims) or all(
+        -1 in pair or pair[0] == pair[1] for pair in zip(wanted.dims, given.dims, strict=True)
+    )
+    if wanted.datatype != given.datatype or not fits:
+        raise ModelLoadError(
+            f"{what} {wanted.datatype} {list(wanted.dims)}, which is made as {given.datatype} {list(given.dims)}"
+        )
+
+
 class EnsembleVersion(ServedVersion):
     """A version that has other models execute."""
 
     def __init__(self, config: Any, version: int, statistics: VersionStatistics, find: Find) -> None:
-        super().__init__(config, version, statistics)
         self.steps = read_steps(config)
+        super().__init__(config, version, statistics)
         self._find = find
         self._closed = False
+
+    def check_steps(self) -> None:
+        """Raise ModelLoadError where a step's model is not there, or is not one for the tensors that it is given."""
+        known = {spec.name: spec for spec in self.inputs}
+        made = {}
+        for step in self.steps:
+            try:
+                served = self._find(step.model, step.version)
+            except (NotFound, Unavailable) as error:
+                raise ModelLoadError(f"step '{step.model}': {error}") from error
+            step.check(served)
+            most = served.max_batch_size
+            if self.max_batch_size > most:
+                raise ModelLoadError(
+                    f"max_batch_size is {self.max_batch_size}, step '{step.model}' takes at most {most}"
+                )
+            own = {spec.name: spec for spec in served.outputs}
+            made.update({name: own[tensor] for tensor, name in step.outputs.items()})
+        known.update(made)
+        for step in self.steps:
+            for spec in self._find(step.model, step.version).inputs:
+                _check_same(f"step '{step.model}' takes '{spec.name}' as", spec, known[step.inputs[spec.name]])
+        for spec in self.outputs:
+            _check_same(f"the ensemble gives '{spec.name}' as", spec, made[spec.name])
 
     @property
     def parts(self) -> tuple[str, ...]:

@@ -64,9 +64,9 @@ class OnnxBackend:
 
     def load(self, path: Path, device: Device, config: Any) -> OnnxInstance:
         """A session on `device`; external data outside the model's folder is refused by ONNX Runtime."""
-        options = _options(device, config or ModelConfig())
+        options, providers = _options(device, config or ModelConfig()), _providers(device)
         try:
-            session = onnxruntime.InferenceSession(str(path), options, providers=_providers(device))
+            session = onnxruntime.InferenceSession(str(path), options, providers=providers)
         except Exception as error:
             raise ModelLoadError(f"ONNX Runtime refuses {path.name}: {_reason(str(error))}") from error
         if device.kind == "gpu" and "CUDAExecutionProvider" not in session.get_providers():

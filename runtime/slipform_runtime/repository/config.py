@@ -16,8 +16,14 @@ DEFAULT_MAX_BATCH_SIZE = 4
 
 
 def read_config(model: Path) -> Any:
-    """The ModelConfig in `model`, an empty one where there is no file; raises ModelLoadError."""
-    return parse_config((model / "config.pbtxt").read_text() if (model / "config.pbtxt").is_file() else "", model.name)
+    """The ModelConfig in `model`, an empty one where there is no file; raises ModelLoadError or OSError."""
+    path = model / "config.pbtxt"
+    if not path.exists() and not path.is_symlink():  # a link to nothing is a config that is missing
+        return parse_config("", model.name)
+    try:
+        return parse_config(path.read_text(encoding="utf-8"), model.name)
+    except UnicodeDecodeError as error:
+        raise ModelLoadError("config.pbtxt is not UTF-8 text") from error
 
 
 def parse_config(text: str, name: str) -> Any:
@@ -44,7 +50,31 @@ def check_config(config: Any, name: str) -> Any:
                 "which priority_levels says"
             )
     refuse_unsupported(config)
+    for role, tensors in (("input", config.input), ("output", config.output)):
+        _check_tensors(role, tensors)
+    for group in config.instance_group:
+        if group.count < 0 or (group.gpus and group.kind == group.KIND_CPU):
+            raise ModelLoadError("instance_group: count must be 0 or more, and gpus are for KIND_GPU")
+    if Path(config.default_model_filename).name != config.default_model_filename:
+        raise ModelLoadError(f"default_model_filename '{config.default_model_filename}' is not the name of a file")
     return config
+
+
+def _check_tensors(role: str, tensors: Any) -> None:
+    names = set()
+    for tensor in tensors:
+        if tensor.name in names:
+            raise ModelLoadError(f"config.pbtxt has {role} '{tensor.name}' twice")
+        names.add(tensor.name)
+        kind = type_name(tensor)
+        if tensor.data_type and kind not in FROM_CONFIG:
+            raise ModelLoadError(f"{role} '{tensor.name}' is {kind}, which this server does not serve")
+
+
+def type_name(tensor: Any) -> str:
+    """The name of a tensor's data type in config.pbtxt."""
+    name: str = tensor.DESCRIPTOR.fields_by_name["data_type"].enum_type.values_by_number[tensor.data_type].name
+    return name
 
 
 def complete_config(config: Any, inputs: list[TensorSpec], outputs: list[TensorSpec]) -> None:
@@ -63,16 +93,7 @@ def complete_config(config: Any, inputs: list[TensorSpec], outputs: list[TensorS
 
 def specs(tensors: Any) -> list[TensorSpec]:
     """The config's tensors, without the batch axis."""
-    return [
-        TensorSpec(
-            tensor.name,
-            FROM_CONFIG[
-                tensor.DESCRIPTOR.fields_by_name["data_type"].enum_type.values_by_number[tensor.data_type].name
-            ],
-            tuple(tensor.dims),
-        )
-        for tensor in tensors
-    ]
+    return [TensorSpec(tensor.name, FROM_CONFIG[type_name(tensor)], tuple(tensor.dims)) for tensor in tensors]
 
 
 def _complete_batching(config: Any, inputs: list[TensorSpec], outputs: list[TensorSpec]) -> None:

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 _MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,127}")
+NAME_RULE = "letters, digits, '_', '.' and '-', begins with a letter or digit, and has at most 128 of them"
 _VERSION = re.compile(r"[1-9][0-9]{0,17}")
 
 Fingerprint = dict[str, tuple[tuple[str, int, int], ...]]
@@ -22,6 +23,15 @@ def is_version(name: str) -> bool:
 def model_names(root: Path) -> list[str]:
     """The models of a repository, sorted."""
     return sorted(folder.name for folder in root.iterdir() if folder.is_dir() and is_model_name(folder.name))
+
+
+def odd_names(root: Path) -> list[str]:
+    """The folders that are no models for their name alone, sorted; hidden ones are nobody's mistake."""
+    return sorted(
+        folder.name
+        for folder in root.iterdir()
+        if folder.is_dir() and not is_model_name(folder.name) and not folder.name.startswith((".", "lost+found"))
+    )
 
 
 def versions(model: Path) -> list[int]:

@@ -13,6 +13,7 @@ from typing import Any
 
 from slipform_runtime.batching.scheduler import Instance
 from slipform_runtime.cache import ResponseCache
+from slipform_runtime.defects import told
 from slipform_runtime.ensemble import PLATFORM, EnsembleVersion
 from slipform_runtime.errors import ModelLoadError, NotFound, Unavailable
 from slipform_runtime.logs import log
@@ -116,6 +117,8 @@ class ModelRepository:
 
     async def load_all(self, names: list[str]) -> None:
         """Load these models, and what the ensembles among them are made of."""
+        if odd := await self._in_loader(layout.odd_names, self._root):
+            log.warning("folders_ignored", folders=odd, reason=f"a model's name has {layout.NAME_RULE}")
         for name in names:
             self.models.setdefault(name, Model(name, loading=True))
         for name in names:
@@ -189,7 +192,7 @@ class ModelRepository:
         try:
             found = await self._in_loader(layout.fingerprint, folder)
             config = check_config(given, model.name) if given else await self._in_loader(read_config, folder)
-        except (ModelLoadError, OSError) as error:
+        except Exception as error:
             self._failed(model, "", error)
             return
         changed = {part for part in {*found, *model.on_disk} if found.get(part) != model.on_disk.get(part)}
@@ -205,7 +208,9 @@ class ModelRepository:
             versions = [1]
         wanted = chosen_versions(config, [version for version in versions if version not in model.taken_out])
         if not wanted:
-            self._failed(model, "", ModelLoadError(f"there is no version folder to serve, e.g. {model.name}/1"))
+            on_disk = ", ".join(map(str, versions))
+            reason = f"version_policy serves none of the versions {on_disk}" if versions else "there is no version"
+            self._failed(model, "", ModelLoadError(f"{reason}; a folder is looked for, e.g. {model.name}/1"))
         await self._load_versions(model, folder, config, wanted, changed)
 
     async def _load_versions(
@@ -219,7 +224,7 @@ class ModelRepository:
                 continue
             try:
                 serving[version] = await self._load_version(model, folder, version, config)
-            except ModelLoadError as error:
+            except Exception as error:  # whatever it is, the other models are served
                 complete = False
                 self._failed(model, str(version), error)
         for version, reason in model.taken_out.items():
@@ -277,11 +282,7 @@ class ModelRepository:
 
     def _load_ensemble(self, version: int, config: Any, statistics: VersionStatistics) -> ServedVersion:
         served = EnsembleVersion(config, version, statistics, self.get)
-        for step in served.steps:
-            try:
-                step.check(self.get(step.model, step.version))
-            except (NotFound, Unavailable) as error:
-                raise ModelLoadError(f"step '{step.model}': {error}") from error
+        served.check_steps()
         say_left_aside(config, ())
         log.info("model_loaded", model=config.name, model_version=served.version, steps=[s.model for s in served.steps])
         return served
@@ -311,9 +312,9 @@ class ModelRepository:
         log.info("model_unloaded", model=version.name, model_version=version.version)
 
     def _failed(self, model: Model, version: str, error: Exception) -> None:
-        model.failures[version] = str(error)
+        model.failures[version] = reason = _reason(error)
         model.load_failures += 1
-        log.error("model_load_failed", model=model.name, model_version=version, error=str(error))
+        log.error("model_load_failed", model=model.name, model_version=version, error=reason)
 
     async def _in_loader(self, function: Any, *arguments: Any) -> Any:
         return await self._loop.run_in_executor(self._loader, function, *arguments)
@@ -322,6 +323,15 @@ class ModelRepository:
         task = self._loop.create_task(work)
         self._background.add(task)
         task.add_done_callback(self._background.discard)
+
+
+def _reason(error: Exception) -> str:
+    """What clients may read of it; the log has what nobody foresaw."""
+    if isinstance(error, ModelLoadError):
+        return str(error)
+    if isinstance(error, OSError):
+        return f"cannot read the model's folder: {error.strerror or type(error).__name__}"
+    return str(told(error, "this model could not be loaded; the server's log says why"))
 
 
 def is_ensemble(config: Any) -> bool:

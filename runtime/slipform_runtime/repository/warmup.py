@@ -20,6 +20,7 @@ from slipform_runtime.tensors import from_bytes
 # connection for longer than a client would notice.
 INLINE_LIMIT_SECONDS = 0.0025
 _MEASURED_RUNS = 5
+_LARGEST_BYTES = 256 << 20
 
 
 def warm_up(instance: BackendInstance, config: Any, folder: Path) -> float:
@@ -34,7 +35,8 @@ def warm_up(instance: BackendInstance, config: Any, folder: Path) -> float:
     tensors = specs(config.input)
     guess = any(spec.datatype == "BYTES" or -1 in spec.dims for spec in tensors)
     seconds = 0.0
-    for rows in sorted({1, max(1, config.max_batch_size)}):
+    largest = min(config.max_batch_size, _rows_that_fit(tensors))
+    for rows in sorted({1, max(1, largest)}):
         inputs = {spec.name: _zeros(spec, rows if config.max_batch_size else None) for spec in tensors}
         try:
             seconds = _measure(instance, inputs)
@@ -43,7 +45,13 @@ def warm_up(instance: BackendInstance, config: Any, folder: Path) -> float:
                 raise
             log.info("warmup_skipped", model=config.name, reason=str(error))
             return float("inf")
-    return seconds
+    return seconds if largest == config.max_batch_size else float("inf")
+
+
+def _rows_that_fit(tensors: list[TensorSpec]) -> int:
+    """The rows of a first batch: no more memory is taken for it than a client's request may have."""
+    row = sum(prod(max(1, dim) for dim in spec.dims) * NUMPY[spec.datatype].itemsize for spec in tensors)
+    return max(1, _LARGEST_BYTES // max(1, row))
 
 
 def runs_inline(config: Any, seconds: float) -> bool:
@@ -91,6 +99,11 @@ def _declared(config: Any, folder: Path) -> Iterator[tuple[str, dict[str, Tensor
             shape = tuple(given.dims)
             if config.max_batch_size:
                 shape = (max(1, warmup.batch_size), *shape)
+            if min(shape, default=0) < 0 or prod(shape) * NUMPY[datatype].itemsize > _LARGEST_BYTES:
+                raise ModelLoadError(
+                    f"model_warmup '{warmup.name}': input '{name}' of shape {list(shape)} must have no dimension "
+                    f"below 0, and at most {_LARGEST_BYTES >> 20} MiB"
+                )
             inputs[name] = _data(given, datatype, shape, folder)
         yield warmup.name, inputs, max(1, warmup.count)
 
