@@ -35,7 +35,7 @@ def prepare(specs: Sequence[ModelSpec], root: Path, folder: Path, model: Path | 
     if model is not None and len(specs) > 1:
         raise SlipformError("--model stands for one spec's model; serve one spec with it")
     local = tuple(_served_here(spec, model) for spec in specs)
-    _must_be_servable(local)
+    _must_be_servable(local, specs)
     texts = {h: (root / h).read_text(encoding="utf-8") for spec in local if (h := spec.serving.handler)}
     container = FastAPI().workload(server(local[0].server, local, THIS_MACHINE, texts=texts))
     files = folder / "config"
@@ -77,14 +77,20 @@ def with_model(spec: ModelSpec, model: Path | None) -> ModelSpec:
     return spec.model_copy(update={"model": spec.model.model_copy(update=found)})
 
 
-def _must_be_servable(specs: Sequence[ModelSpec]) -> None:
+def _must_be_servable(local: Sequence[ModelSpec], specs: Sequence[ModelSpec]) -> None:
     found = [
-        Finding(f"{spec.name} can't be served here: {finding.message}", finding.path, remedy=finding.remedy)
-        for spec in specs
-        for finding in errors(FastAPI().problems(spec, None))
+        Finding(f"{spec.name} can't be served here: {finding.message}", finding.path, remedy=_remedy(spec, finding))
+        for here, spec in zip(local, specs, strict=True)
+        for finding in errors(FastAPI().problems(here, None))
     ]
     if found:
         raise InvalidSpec(found)
+
+
+def _remedy(spec: ModelSpec, finding: Finding) -> str | None:
+    if spec.build is None or finding.path != ("model", "format"):
+        return finding.remedy
+    return f"build it with `slipform build … --output DIR`, and serve what was built with --model DIR/{spec.name}"
 
 
 def _fetch(manifest: Path, to: Path, root: Path) -> None:

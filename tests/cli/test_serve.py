@@ -95,7 +95,10 @@ def test_a_format_that_is_not_served_here_is_refused(slipform: Run, project: Pat
     done = slipform("serve", "model_specs/iris.yaml")
     assert done.returncode == 2
     assert "sklearn" in done.stderr
+    assert "add build: {target: onnx}" in done.stderr
     assert "Traceback" not in done.stderr
+    spec.write_text(spec.read_text(encoding="utf-8") + "build: {target: onnx}\n", encoding="utf-8")
+    assert "serve what was built with --model DIR/iris" in slipform("serve", "model_specs/iris.yaml").stderr
 
 
 def test_a_model_that_is_not_there_is_said_so(slipform: Run) -> None:

@@ -29,6 +29,7 @@ from slipform.starting.repository import write_repository
 
 from .environment import Environment, post
 from .networks import classifier, identity, network, tensor, with_weights_beside_it
+from .test_formats import script
 
 
 @pytest.fixture
@@ -392,23 +393,32 @@ def test_a_name_that_another_spec_has_is_refused(project: Path, tmp_path: Path) 
 def test_a_terminal_is_asked_and_its_answers_stand(environment: Environment, written: Path, tmp_path: Path) -> None:
     identity(tmp_path / "churn.onnx", ["batch", 2])
     spec = tmp_path / "spec.yaml"
-    command = [
-        "slipform",
-        "-C",
-        str(written),
-        "init",
-        "-o",
-        str(spec),
-        "--uri",
-        "s3://a/b",
-    ]
     answers = {
         "The model's file, or the folder that holds it:": str(tmp_path / "churn.onnx"),
         "The model's name [churn]:": "leaving",
         "Which team owns it?": "growth",
     }
+    at_a_terminal(environment, answers, "-C", written, "init", "-o", spec, "--uri", "s3://a/b")
+    found = spec_of(spec)
+    assert (found["name"], found["team"]) == ("leaving", "growth")
+
+
+def test_at_a_terminal_the_inputs_of_torchscript_are_asked_by_their_names(
+    environment: Environment, written: Path, tmp_path: Path
+) -> None:
+    spec = tmp_path / "spec.yaml"
+    answers = {"  image:": "FP32:batch,3,8,8", "  mask:": "BOOL:batch", "name [net]:": "", "Which team owns it?": ""}
+    seen = at_a_terminal(environment, answers, "-C", written, "init", "-o", spec, script(tmp_path / "net.pt"))
+    assert [tensor["name"] for tensor in spec_of(spec)["model"]["inputs"]] == ["image", "mask"]  # type: ignore[index]
+    assert "warning: a build in a cluster" in seen
+    assert "\x1b[3" not in seen, "NO_COLOR is heeded"
+
+
+def at_a_terminal(environment: Environment, answers: dict[str, str], *arguments: str | Path) -> str:
+    """What the command shows where each question gets its answer."""
     pid, terminal = pty.fork()
     if not pid:
+        command = ["slipform", *map(str, arguments)]
         os.execve(environment.bin / "slipform", command, environment.variables(NO_COLOR="1"))
     seen = ""
     while True:
@@ -420,8 +430,7 @@ def test_a_terminal_is_asked_and_its_answers_stand(environment: Environment, wri
         for question in [each for each in answers if each in seen]:
             os.write(terminal, f"{answers.pop(question)}\n".encode())
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0, seen
-    found = spec_of(spec)
-    assert (found["name"], found["team"]) == ("leaving", "growth")
+    return seen
 
 
 # -- and it serves -------------------------------------------------------------------------------

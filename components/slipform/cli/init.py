@@ -155,7 +155,7 @@ def _say(signature: Signature, written: FirstSpec, name_from: str, *, local: boo
 def _next(spec: ModelSpec, file: Path, model: Path | None) -> Iterator[str]:
     if spec.build is not None:
         yield f"slipform build {file} --output built" + (f" --model {model}" if model else "")
-        yield "slipform-runtime serve --model-repository built"
+        yield f"slipform serve {file} --model built/{spec.name}"
     else:
         yield f"slipform serve {file}" + (f" --model {model}" if model else "")
     request = _request(spec)

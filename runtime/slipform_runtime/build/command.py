@@ -4,6 +4,7 @@ import argparse
 import signal
 import sys
 from pathlib import Path
+from textwrap import fill
 from types import FrameType
 from typing import NoReturn
 
@@ -14,7 +15,7 @@ DESCRIPTION = (
     "Turn a trained model into the artefact that a manifest asks for, prove that it still gives the same answers and "
     "what it gains, and publish it with its report."
 )
-EPILOG = f"""exit codes: {EXIT_CODES}
+EPILOG = f"""{fill(f"exit codes: {EXIT_CODES}", 100)}
 
 example: slipform-runtime build --manifest build.json --output models --reports reports"""
 

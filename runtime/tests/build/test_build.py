@@ -18,6 +18,7 @@ import pytest
 
 from runtime_testing.building import Workshop, model
 from slipform_runtime import cli
+from slipform_runtime.build import picture
 from slipform_runtime.build.errors import GateMissed
 from slipform_runtime.build.report import SCHEMA, schema
 from slipform_runtime.fetch.digest import file_sha256
@@ -75,6 +76,23 @@ def test_the_report_fits_its_schema_and_names_what_was_built(workshop: Workshop)
     assert report["provenance"]["tools"]["onnxruntime"] == onnxruntime.__version__
     assert (folder / "report.md").read_text().startswith("# wine 3: onnx, fp32\n")
     assert (folder / "report.svg").read_text().startswith("<svg ")
+
+
+MARKS = [
+    ((0.014, 0.034), [0.01, 0.02, 0.05]),
+    ((1, 1), [1, 2]),
+    ((9.9, 10), [5, 10, 20]),
+    ((0.01, 100), [0.01, 0.1, 1, 10, 100]),
+]
+
+
+@pytest.mark.parametrize(("values", "marks"), MARKS)
+def test_the_picture_has_round_marks_around_its_values(values: tuple[float, float], marks: list[float]) -> None:
+    assert picture._marks(*values) == pytest.approx(marks)
+
+
+def test_labels_of_the_picture_stand_apart() -> None:
+    assert picture._apart([1, 4, 30, 32], lambda size: size * 10) == [32, 4, 1]
 
 
 def test_the_schema_in_the_repository_is_that_of_the_report() -> None:
