@@ -1,9 +1,12 @@
 """Models as PyTorch, TensorFlow, Keras and MLflow save them. `make test-imports` installs these."""
 
+import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -13,7 +16,7 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from runtime_testing.building import Workshop
+from runtime_testing.building import Workshop, perceptron
 from runtime_testing.frameworks import save
 from slipform_runtime.build.errors import BadInput, Missing, ToolFailed
 from slipform_runtime.build.imports.isolation import run_apart
@@ -137,29 +140,85 @@ def test_a_model_for_litert_answers_as_the_original_does(workshop: Workshop, pre
     assert outcome.report.provenance.tools["ai_edge_litert"]
 
 
-def test_what_is_no_tensorflow_model_is_not_made_for_litert(workshop: Workshop) -> None:
-    with pytest.raises(BadInput, match="is made from a model of format tensorflow or keras, not onnx; onnx2tf"):
-        workshop.build(target="tflite", output={"uri": f"file://{workshop.built}", "filename": "model.tflite"})
+LITERT = {"target": "tflite", "max_batch_size": 1}
+
+
+def for_litert(workshop: Workshop, **changes: Any) -> Outcome:
+    output = {"uri": f"file://{workshop.built}", "filename": "model.tflite"}
+    return workshop.build(**(LITERT | {"output": output} | changes))
+
+
+REFUSED_FOR_LITERT: list[tuple[dict[str, Any], type[Exception], str]] = [
+    ({"max_batch_size": 4}, BadInput, "one sample at a time: set max_batch_size: 1"),
+    ({"precision": "int8-dynamic"}, BadInput, "in fp32 or fp16; in int8-dynamic only of a model of format tensorflow"),
+    ({}, Missing, "by onnx2tf, which is not on PATH: `uv tool install onnx2tf`"),
+]
+
+
+@pytest.mark.parametrize(("changes", "kind", "words"), REFUSED_FOR_LITERT)
+def test_an_onnx_graph_that_cannot_be_made_for_litert_says_what_to_do(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], kind: type[Exception], words: str
+) -> None:
+    monkeypatch.setenv("PATH", str(workshop.root))
+    with pytest.raises(kind, match=words):
+        for_litert(workshop, calibration={"uri": workshop.samples()}, **changes)
+    assert workshop.left() == []
+
+
+@pytest.mark.skipif(not shutil.which("onnx2tf"), reason="needs onnx2tf on PATH (uv tool install onnx2tf)")
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+def test_an_onnx_graph_becomes_a_model_for_litert_that_answers_alike(workshop: Workshop, precision: str) -> None:
+    """With an Erf in it, which LiteRT lacks."""
+    require("ai_edge_litert")
+    graph = perceptron()
+    next(node for node in graph.graph.node if node.op_type == "Relu").op_type = "Erf"
+    workshop.put(graph)
+    outcome = for_litert(workshop, precision=precision, accept={"max_abs_error": 0.05})
+    assert list(outcome.report.files) == ["model.tflite"]
+    assert "by onnx2tf" in outcome.report.steps[-1]
 
 
 @pytest.mark.parametrize(("kind", "made", "precision"), [
     ("pytorch", "exported_program_of_two", "fp32"),
     ("torchscript", "torchscript", "fp16"),
 ])  # fmt: skip
-def test_a_core_ml_program_has_the_manifests_names(workshop: Workshop, kind: str, made: str, precision: str) -> None:
+def test_a_core_ml_program_has_the_models_weights_and_the_manifests_names(
+    workshop: Workshop, kind: str, made: str, precision: str
+) -> None:
     """Converted here, and not executed: macOS alone does."""
     require("torch", "coremltools")
     file, package = put(workshop, made, "model.pt2"), workshop.root / "model.mlpackage"
     manifest = workshop.parsed(source={"uri": "file:x", "format": kind}, max_batch_size=1)
     asked = wanted_of(manifest, kind, file, package, trusted=False)
     run_apart(msgspec.structs.replace(asked, to="coreml", precision=precision), workshop.root, unpickled=False)
-    read = (
-        "import sys; sys.modules['tensorflow'] = None; import coremltools; "
-        f"about = coremltools.utils.load_spec({str(package)!r}).description; "
-        "print(about.input[0].name, about.output[0].name)"
-    )
-    said = subprocess.run([sys.executable, "-c", read], capture_output=True, text=True, check=True)
-    assert said.stdout.split() == ["x", "probabilities"]
+    said = subprocess.run([sys.executable, "-c", LOOK, package], capture_output=True, text=True, check=True)
+    found = json.loads(said.stdout)
+    assert found["tensors"] == [["x", [1 if kind == "torchscript" else 2, 8], "FLOAT32"], ["probabilities", "FLOAT32"]]
+    torch: Any = import_module("torch")
+    state = torch.export.load(file).state_dict if kind == "pytorch" else torch.jit.load(str(file)).state_dict()
+    for name, tensor in state.items():
+        weights = sorted(tensor.double().ravel().tolist())
+        alike = [
+            each for each in found["weights"] if len(each) == len(weights) and np.allclose(weights, each, atol=1e-3)
+        ]
+        assert alike, name
+
+
+LOOK = """
+import json, sys
+sys.modules["tensorflow"] = None
+import coremltools
+model = coremltools.models.MLModel(sys.argv[1], skip_model_load=True)
+about, kinds = model.get_spec().description, coremltools.proto.FeatureTypes_pb2.ArrayFeatureType.ArrayDataType
+(taken,), (given,) = ([feature for feature in features] for features in (about.input, about.output))
+array, answer = taken.type.multiArrayType, given.type.multiArrayType
+held = coremltools.optimize.coreml.get_weights_metadata(model, weight_threshold=1).values()
+print(json.dumps({
+    "tensors": [[taken.name, list(array.shape), kinds.Name(array.dataType)], [given.name, kinds.Name(answer.dataType)]],
+    "weights": [sorted(each.val.astype(float).ravel().tolist()) for each in held],
+}))
+"""
+"""What a Core ML program says of itself, in a process that has not met TensorFlow."""
 
 
 @pytest.mark.skipif(platform.system() == "Darwin", reason="there it is built and proven")

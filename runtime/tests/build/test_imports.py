@@ -51,7 +51,7 @@ def test_a_trusted_pickle_runs_without_credentials(workshop: Workshop, monkeypat
     assert "secret" not in trace.read_text()
 
 
-@pytest.mark.skipif(not isolation._without_network(), reason="this system gives no network namespaces")
+@pytest.mark.skipif(not isolation.without_network(), reason="this system gives no network namespaces")
 def test_a_trusted_pickle_has_no_network(workshop: Workshop) -> None:
     trace = workshop.root / "ran"
     put_pickle(workshop, Bomb(f"cat /proc/net/dev > {trace}"))

@@ -22,11 +22,11 @@ def run_apart(wanted: Wanted, work: Path, *, unpickled: bool) -> list[str]:
     """Write `wanted.target`; what was done. Raises Missing or ToolFailed with the child's words."""
     asked, answered = work / "import.json", work / "imported.json"
     asked.write_bytes(encoded(wanted))
-    without_network = _without_network()
+    alone = without_network()
     child = [sys.executable, "-m", "slipform_runtime.build.imports.child", str(asked), str(answered)]
     try:
         ended = subprocess.run(
-            [*without_network, *child],
+            [*alone, *child],
             capture_output=True, text=True, errors="replace", timeout=_LIMIT_SECONDS,
             env=_environment(wanted, work), cwd=work, check=False,
         )  # fmt: skip
@@ -46,8 +46,14 @@ def run_apart(wanted: Wanted, work: Path, *, unpickled: bool) -> list[str]:
         raise ToolFailed(f"{wanted.path.name}: {outcome.error}")
     if not unpickled:
         return outcome.steps
-    network = "without network" if without_network else "with network, which this system does not let us take away"
+    network = "without network" if alone else "with network, which this system does not let us take away"
     return [f"unpickled in a process of its own, without credentials, {network}", *outcome.steps]
+
+
+def foreign_environment(work: Path) -> dict[str, str]:
+    """What a program of another environment gets: nothing of this one's packages, nor of its credentials."""
+    kept = {name: os.environ[name] for name in _KEPT if name in os.environ and name != "PYTHONPATH"}
+    return {**kept, **_QUIET, "HOME": str(work)}
 
 
 def _environment(wanted: Wanted, work: Path) -> dict[str, str]:
@@ -59,7 +65,7 @@ def _environment(wanted: Wanted, work: Path) -> dict[str, str]:
     return {**kept, **_QUIET, **safe, "HOME": str(work), "PYTHONPATH": paths}
 
 
-def _without_network() -> list[str]:
+def without_network() -> list[str]:
     """A command in a network namespace with nothing in it; empty where that is not permitted."""
     unshare = shutil.which("unshare")
     for flags in (["--net"], ["--net", "--map-root-user"]) if unshare else ():

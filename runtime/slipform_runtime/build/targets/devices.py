@@ -17,6 +17,11 @@ def must_come_from(plan: Plan, kinds: tuple[str, ...], target: str, elsewhere: s
     kind = plan.imported.kind
     if kind not in kinds:
         raise BadInput(f"target {target} is made from a model of format {' or '.join(kinds)}, not {kind}; {elsewhere}")
+    must_not_prune(plan, target)
+
+
+def must_not_prune(plan: Plan, target: str) -> None:
+    """Raise BadInput where the manifest asks for what the framework's own model can't have."""
     if plan.manifest.pruning is not None:
         raise BadInput(f"pruning is done to an ONNX graph, and target {target} is made from the framework's own model")
 

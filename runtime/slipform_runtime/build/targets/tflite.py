@@ -6,15 +6,14 @@ from typing import Any
 
 from slipform_runtime.build.errors import Missing, ToolFailed
 from slipform_runtime.build.precision.convert import Plan
+from slipform_runtime.build.targets import onnx2tf
 from slipform_runtime.build.targets.base import Made
-from slipform_runtime.build.targets.devices import convert, must_come_from
+from slipform_runtime.build.targets.devices import convert, must_not_prune
 from slipform_runtime.cpus import available_cpus
 from slipform_runtime.datatypes import Tensor
 
-_ELSEWHERE = (
-    "onnx2tf converts ONNX, in an environment of its own: its packages don't go with those of a build; give what it "
-    "writes as format tensorflow"
-)
+_OWN = ("tensorflow", "keras")
+"""Formats of TensorFlow's own converter; every other model is ONNX by then."""
 
 
 class TfliteRunner:
@@ -40,19 +39,22 @@ class TfliteRunner:
 
 
 class TfliteTarget:
-    """Made by TensorFlow's converter from a SavedModel or a Keras file."""
+    """Made by TensorFlow's converter from a SavedModel or a Keras file, and by onnx2tf from an ONNX graph."""
 
     name = "tflite"
     tools: tuple[str, ...] = ("onnx", "onnxruntime", "ai_edge_litert")
 
     def check(self, plan: Plan) -> None:
-        """The framework's own model, and the interpreter that proves the result."""
-        must_come_from(plan, ("tensorflow", "keras"), self.name, _ELSEWHERE)
+        """A model that one of the two takes, and the interpreter that proves the result."""
+        if plan.imported.kind in _OWN:
+            must_not_prune(plan, self.name)
+        else:
+            onnx2tf.must_be_convertible(plan)
         _interpreter()
 
     def build(self, plan: Plan, to: Path) -> Made:
         """Convert."""
-        return convert(plan, to)
+        return convert(plan, to) if plan.imported.kind in _OWN else onnx2tf.convert(plan, to)
 
     def load(self, path: Path) -> TfliteRunner:
         """Load for the processor, with the threads that a server would have."""
