@@ -66,15 +66,6 @@ def _check_tensors(role: str, tensors: Any) -> None:
         if tensor.name in names:
             raise ModelLoadError(f"config.pbtxt has {role} '{tensor.name}' twice")
         names.add(tensor.name)
-        kind = type_name(tensor)
-        if tensor.data_type and kind not in FROM_CONFIG:
-            raise ModelLoadError(f"{role} '{tensor.name}' is {kind}, which this server does not serve")
-
-
-def type_name(tensor: Any) -> str:
-    """The name of a tensor's data type in config.pbtxt."""
-    name: str = tensor.DESCRIPTOR.fields_by_name["data_type"].enum_type.values_by_number[tensor.data_type].name
-    return name
 
 
 def complete_config(config: Any, inputs: list[TensorSpec], outputs: list[TensorSpec]) -> None:
@@ -92,8 +83,15 @@ def complete_config(config: Any, inputs: list[TensorSpec], outputs: list[TensorS
 
 
 def specs(tensors: Any) -> list[TensorSpec]:
-    """The config's tensors, without the batch axis."""
-    return [TensorSpec(tensor.name, FROM_CONFIG[type_name(tensor)], tuple(tensor.dims)) for tensor in tensors]
+    """The config's tensors, without the batch axis; raises ModelLoadError where a type is none of the protocol's."""
+    return [TensorSpec(tensor.name, _datatype(tensor), tuple(tensor.dims)) for tensor in tensors]
+
+
+def _datatype(tensor: Any) -> str:
+    name = tensor.DESCRIPTOR.fields_by_name["data_type"].enum_type.values_by_number[tensor.data_type].name
+    if name not in FROM_CONFIG:
+        raise ModelLoadError(f"'{tensor.name}' is {name}, which this server does not serve")
+    return FROM_CONFIG[name]
 
 
 def _complete_batching(config: Any, inputs: list[TensorSpec], outputs: list[TensorSpec]) -> None:
