@@ -61,7 +61,7 @@ class DataPlane:
     def index(self, *, ready_only: bool = False) -> list[dict[str, str]]:
         """The repository extension's index: each version that is loaded or failed, and models that are neither."""
         rows = []
-        for name in sorted({*self.repository.names_on_disk(), *self.repository.models}):
+        for name in sorted({*self._names_on_disk(), *self.repository.models}):
             model = self.repository.models.get(name)
             if model is None:
                 rows.append({"name": name, "version": "", "state": "", "reason": ""})
@@ -74,6 +74,12 @@ class DataPlane:
                 rows.append({"name": name, "version": "", "state": "LOADING", "reason": ""})
         return [row for row in rows if not ready_only or row["state"] == "READY"]
 
+    def _names_on_disk(self) -> list[str]:
+        try:
+            return self.repository.names_on_disk()
+        except OSError as error:
+            raise Unavailable(f"the model repository cannot be read: {error.strerror}") from error
+
     def infer(self, served: ServedVersion, request: InferRequest, answer: Answer, caller: Caller) -> None:
         """Run the request; `answer` is called once unless the caller goes away. Raises where refused at once."""
         if request.classes is not None:
@@ -84,7 +90,7 @@ class DataPlane:
 
     async def load(self, name: str, config: Any = None) -> None:
         """Load or reload a model; raises InvalidRequest with the reason where it does not serve afterwards."""
-        if name not in self.repository.names_on_disk():
+        if name not in self._names_on_disk():
             raise NotFound(f"there is no model '{name}' in the repository")
         model = await self.repository.load(name, config)
         if model.failures:

@@ -6,7 +6,7 @@ from slipform_runtime.errors import InferenceError
 from slipform_runtime.logs import log
 
 
-def told(error: Exception, what: str = "the server could not write this answer; its log says why") -> InferenceError:
+def told(error: Exception, what: str = "the server failed at this request; its log says why") -> InferenceError:
     """What the client is told of an error that came up, e.g. while its answer was written.
 
     A batch's answers are written one after another: a defect of ours in one of them must cost its own request only.

@@ -6,6 +6,7 @@ from math import inf
 from typing import Any, Protocol
 
 from slipform_runtime.compression import LARGE_BYTES, WORTH_BYTES
+from slipform_runtime.defects import told
 from slipform_runtime.errors import GrpcStatus, InferenceError, InvalidRequest
 from slipform_runtime.extensions import instead_of
 from slipform_runtime.grpc import wire
@@ -86,8 +87,8 @@ class Call:
                 if not self._messages and not self._method.streams:
                     raise InvalidRequest("a unary call has one message, this has none")
                 self._method.on_end(self)
-        except InferenceError as error:
-            self.fail(error)
+        except Exception as error:
+            self.fail(told(error))
 
     def answer(self, message: bytes) -> None:
         """The answer of a unary call."""

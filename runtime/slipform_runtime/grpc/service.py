@@ -98,8 +98,8 @@ class _Control(Method):
         async def run() -> None:
             try:
                 await self._control(request)
-            except InferenceError as error:
-                call.fail(error)
+            except Exception as error:
+                call.fail(defects.told(error))
             else:
                 call.answer(self._response().SerializeToString())
 

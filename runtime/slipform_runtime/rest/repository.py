@@ -6,7 +6,8 @@ from typing import Any
 import msgspec
 
 from slipform_runtime.dataplane import DataPlane
-from slipform_runtime.errors import ControlRefused, InferenceError, InvalidRequest
+from slipform_runtime.defects import told
+from slipform_runtime.errors import ControlRefused, InvalidRequest
 from slipform_runtime.protocol.model_config import parse_config_parameter
 from slipform_runtime.rest.exchange import Exchange
 from slipform_runtime.rest.routes import Route
@@ -62,8 +63,8 @@ class RepositoryRoutes:
         async def run() -> None:
             try:
                 await work
-            except InferenceError as error:
-                exchange.refuse(error)
+            except Exception as error:
+                exchange.refuse(told(error))
             else:
                 exchange.respond(200)
 

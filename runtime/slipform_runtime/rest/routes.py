@@ -4,7 +4,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from slipform_runtime.errors import InferenceError, InvalidRequest, MethodNotAllowed, NotFound
+from slipform_runtime.defects import told
+from slipform_runtime.errors import InvalidRequest, MethodNotAllowed, NotFound
 from slipform_runtime.extensions import instead_of
 from slipform_runtime.repository.layout import is_model_name
 from slipform_runtime.rest.exchange import Exchange
@@ -30,7 +31,7 @@ class Router:
         self._known: dict[tuple[bytes, bytes], tuple[Answer, tuple[str, ...]]] = {}
 
     def __call__(self, exchange: Exchange) -> None:
-        """Answer the exchange; every InferenceError becomes an answer."""
+        """Answer the exchange; every error becomes an answer."""
         try:
             key = (exchange.method, exchange.target)
             found = self._known.get(key)
@@ -40,9 +41,9 @@ class Router:
                     self._known[key] = found
             answer, names = found
             answer(exchange, *names)
-        except InferenceError as error:
+        except Exception as error:
             if not exchange.responded:
-                exchange.refuse(error)
+                exchange.refuse(told(error))
 
     def _find(self, method: bytes, target: bytes) -> tuple[Answer, tuple[str, ...]]:
         try:
