@@ -31,10 +31,10 @@ def cpu_spec(**changes: Any) -> ModelSpec:
     return model_spec(**{"nodes": None, "serving": serving, **changes})
 
 
-def made(*specs: ModelSpec, stack: StackConfig | None = None) -> Recorded:
+def made(*specs: ModelSpec, stack: StackConfig | None = None, root: Path = ROOT) -> Recorded:
     def program(platform: Any) -> None:
         for service in group(specs):
-            ModelService(service.name, ModelServiceArgs(platform, service.specs, ROOT, {}))
+            ModelService(service.name, ModelServiceArgs(platform, service.specs, root, {}))
 
     return record(program, stack)
 
@@ -160,6 +160,20 @@ def test_a_model_of_the_project_travels_in_a_config_map_under_its_own_path() -> 
     fetch = pod(recorded)["initContainers"][0]
     assert fetch["workingDir"] == "/project"
     assert "/project/model_specs/models/iris/1" in [mount["mountPath"] for mount in fetch["volumeMounts"]]
+
+
+def test_versions_with_the_same_bytes_have_config_maps_of_their_own(tmp_path: Path) -> None:
+    """They are two resources: when the old one goes after an update, the new one's object must stay."""
+    names = []
+    for version in (1, 2):
+        file = tmp_path / f"model_specs/models/iris/{version}/model.onnx"
+        file.parent.mkdir(parents=True)
+        file.write_bytes(b"the same")
+        spec = cpu_spec(model={"uri": "file:model_specs/models/iris", "version": version, "sha256": ...})
+        (travelling,) = [r for r in made(spec, root=tmp_path).all(":ConfigMap") if "binaryData" in r.inputs]
+        names.append((travelling.name, travelling.inputs["metadata"]["name"]))
+    assert names[0][0] != names[1][0]
+    assert names[0][1] != names[1][1]
 
 
 def test_credentials_are_named_and_never_held() -> None:

@@ -67,15 +67,19 @@ class ServingDeployment(pulumi.ComponentResource):
         made = {}
         for path, files in sorted(self._args.project_files.items()):
             binary = {name: base64.b64encode(content).decode() for name, content in sorted(files.items())}
-            made[path] = self._config_map(f"model-{path.replace('/', '-')}", binary_data=binary)
+            made[path] = self._config_map(f"model-{path.replace('/', '-')}", binary_data=binary, path=path)
         return made
 
     def _config_map(
-        self, what: str, data: dict[str, str] | None = None, binary_data: dict[str, str] | None = None
+        self, what: str, data: dict[str, str] | None = None, binary_data: dict[str, str] | None = None, path: str = ""
     ) -> core.v1.ConfigMap:
-        """Its name in the cluster holds its content's hash: pods that start late still find what they were made for."""
+        """Its name in the cluster holds its content's hash: pods that start late still find what they were made for.
+
+        Of a model's files the hash is of their path as well: versions with the same bytes are resources of their own,
+        and when one goes, it must not take the other's object with it.
+        """
         content = sorted((data or binary_data or {}).items())
-        short = hashlib.sha256(repr(content).encode()).hexdigest()[:10]
+        short = hashlib.sha256(f"{path}{content!r}".encode()).hexdigest()[:10]
         return core.v1.ConfigMap(
             f"{self._name}-{what}",
             metadata=meta.v1.ObjectMetaArgs(
