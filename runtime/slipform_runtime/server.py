@@ -20,6 +20,7 @@ from slipform_runtime.repository.repository import ModelRepository
 from slipform_runtime.rest.connection import Connections
 from slipform_runtime.rest.connection import Handler as Handle
 from slipform_runtime.rest.management import ManagementRouter
+from slipform_runtime.rest.openapi import OpenApi
 from slipform_runtime.rest.plain import PlainRoutes
 from slipform_runtime.rest.repository import RepositoryRoutes
 from slipform_runtime.rest.routes import Router
@@ -136,7 +137,9 @@ class Server:
 
     async def _listen(self) -> None:
         address = self._options.http_address
-        http = Router([*self._v2.routes(), *self._repository_routes.routes(), *self._plain.routes()])
+        routes = [*self._v2.routes(), *self._repository_routes.routes(), *self._plain.routes()]
+        prepared = frozenset(name for name, handler in self._handlers.items() if handler.preprocesses)
+        http = Router(OpenApi(routes, self.data_plane, prepared).routes())
         observation = Router(self._plain.observation_routes())
         await self._listen_http("http_port", address, self._options.http_port, http)
         await self._listen_http("metrics_port", address, self._options.metrics_port, observation)
