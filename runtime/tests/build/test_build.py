@@ -219,7 +219,7 @@ def test_generated_token_ids_stay_inside_the_table_of_the_embedding(workshop: Wo
         "graph",
         [onnx.helper.make_tensor_value_info("ids", onnx.TensorProto.INT64, ("N", "seq"))],
         [onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, ("N", "seq", 4))],
-        [table, onnx.numpy_helper.from_array(np.int64(0), "none")],
+        [table, onnx.numpy_helper.from_array(np.array(0, np.int64), "none")],
     )
     workshop.put(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=9))
     tensors: dict[str, Any] = {

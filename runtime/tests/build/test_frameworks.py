@@ -140,7 +140,7 @@ def test_a_model_for_litert_answers_as_the_original_does(workshop: Workshop, pre
     assert outcome.report.provenance.tools["ai_edge_litert"]
 
 
-LITERT = {"target": "tflite", "max_batch_size": 1}
+LITERT: dict[str, Any] = {"target": "tflite", "max_batch_size": 1}
 
 
 def for_litert(workshop: Workshop, **changes: Any) -> Outcome:
@@ -180,6 +180,7 @@ def test_an_onnx_graph_becomes_a_model_for_litert_that_answers_alike(workshop: W
 
 @pytest.mark.parametrize(("kind", "made", "precision"), [
     ("pytorch", "exported_program_of_two", "fp32"),
+    ("pytorch", "exported_program_of_two", "fp16"),
     ("torchscript", "torchscript", "fp16"),
 ])  # fmt: skip
 def test_a_core_ml_program_has_the_models_weights_and_the_manifests_names(

@@ -35,6 +35,15 @@ def test_the_first_of_two_stays_where_nothing_may_be_replaced(tmp_path: Path) ->
     assert [path.name for path in (tmp_path / "store").iterdir()] == ["1"]
 
 
+def test_a_servers_user_can_read_what_another_built(tmp_path: Path) -> None:
+    (version(tmp_path / "a", "a") / "model.onnx").chmod(0o600)
+    (tmp_path / "a" / REPORT).chmod(0o644)
+    store = LocalStore(tmp_path / "store")
+    store.check()
+    store.put(tmp_path / "a", 1, replace=False)
+    assert {path.stat().st_mode & 0o777 for path in (tmp_path / "store" / "1").iterdir()} == {0o644}
+
+
 def test_a_version_is_replaced_as_a_whole(tmp_path: Path) -> None:
     store = LocalStore(tmp_path / "store")
     store.check()

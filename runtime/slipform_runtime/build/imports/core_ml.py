@@ -4,6 +4,8 @@ import sys
 from importlib import import_module
 from typing import Any
 
+import numpy as np
+
 from slipform_runtime.build.imports.files import is_torchscript
 from slipform_runtime.build.imports.wanted import Wanted
 from slipform_runtime.datatypes import NUMPY
@@ -27,11 +29,22 @@ def coreml(wanted: Wanted) -> list[str]:
             tools.TensorType(name=tensor.name, shape=wanted.shape(tensor, 1), dtype=NUMPY[tensor.dtype].type)
             for tensor in wanted.inputs
         ]
-        made = tools.convert(module, inputs=types, **options)
+        made = _converted(tools, module, options | {"inputs": types})
     else:
-        made = tools.convert(torch.export.load(wanted.path).run_decompositions({}), **options)
+        made = _converted(tools, torch.export.load(wanted.path).run_decompositions({}), options)
     _named(tools, made, wanted).save(str(wanted.target))
     return [f"converted to a Core ML program for iOS 17 and macOS 14 or later, sums in {'FP16' if half else 'FP32'}"]
+
+
+def _converted(tools: Any, program: Any, options: dict[str, Any]) -> Any:
+    """With outputs as the model has them: sums in FP16 would make FP16 of those as well, unless they are all named."""
+    made = tools.convert(program, **options)
+    half = tools.proto.FeatureTypes_pb2.ArrayFeatureType.FLOAT16
+    halves = [feature.type.multiArrayType.dataType == half for feature in made.get_spec().description.output]
+    if not any(halves):
+        return made
+    types = [tools.TensorType(dtype=np.float32 if each else np.int32) for each in halves]
+    return tools.convert(program, outputs=types, **options)
 
 
 def _named(tools: Any, made: Any, wanted: Wanted) -> Any:

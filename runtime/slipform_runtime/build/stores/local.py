@@ -46,6 +46,7 @@ class LocalStore:
             with tempfile.TemporaryDirectory(prefix=f".{version}.partial-", dir=self._root) as scratch:
                 partial = Path(scratch) / "new"
                 shutil.copytree(folder, partial)
+                _as_readable_as_the_report(partial)
                 _to_disk(partial)
                 placed = _rename(partial, target, Path(scratch) if replace else None)
             _sync(self._root)
@@ -78,6 +79,14 @@ def _rename(partial: Path, target: Path, aside: Path | None) -> bool:
             except FileNotFoundError:
                 continue
     return False
+
+
+def _as_readable_as_the_report(folder: Path) -> None:
+    """Some writers of large weights let only their own user read; the report has what the umask says."""
+    mode = (folder / REPORT).stat().st_mode
+    for path in folder.rglob("*"):
+        if path.is_file():
+            path.chmod(mode)
 
 
 def _to_disk(folder: Path) -> None:
