@@ -101,9 +101,7 @@ class Server:
 
     def stop(self) -> None:
         """Begin to end; asking again changes nothing."""
-        if not self._stop.is_set():
-            log.info("server_stopping", delay_seconds=self._settings.drain.delay_seconds)
-            self._stop.set()
+        self._stop.set()
 
     def look(self) -> None:
         """Look at the repository at once, where the server follows it."""
@@ -194,6 +192,7 @@ class Server:
     async def _drain(self) -> None:
         # Not ready first: whoever sends requests here needs a moment to notice, and is served meanwhile.
         self.data_plane.draining = True
+        log.info("server_stopping", delay_seconds=self._settings.drain.delay_seconds)
         if self.loaded.is_set():  # else it has never been ready
             await asyncio.sleep(self._settings.drain.delay_seconds)
         for listener in self._listeners:
