@@ -6,7 +6,7 @@ from slipform_runtime import __version__
 from slipform_runtime.errors import InferenceError, InvalidRequest, NotFound, Unavailable
 from slipform_runtime.extensions import EXTENSIONS
 from slipform_runtime.inference import InferRequest, InferResponse, TensorSpec
-from slipform_runtime.metrics.statistics import Duration, VersionStatistics
+from slipform_runtime.metrics.statistics import ComputeTimes, Duration, VersionStatistics
 from slipform_runtime.protocol.classification import classified
 from slipform_runtime.repository.repository import ModelRepository
 from slipform_runtime.repository.served import Answer, ServedVersion
@@ -164,27 +164,19 @@ def _statistics(served: ServedVersion) -> dict[str, Any]:
         "inference_count": counted.inference_count,
         "execution_count": counted.execution_count,
         "inference_stats": {
-            name: _duration(getattr(counted, name))
-            for name in (
-                "success",
-                "fail",
-                "queue",
-                "compute_input",
-                "compute_infer",
-                "compute_output",
-                "cache_hit",
-                "cache_miss",
-            )
+            **{name: _duration(getattr(counted, name)) for name in ("success", "fail", "queue")},
+            **_computed(counted.computed),
+            **{name: _duration(getattr(counted, name)) for name in ("cache_hit", "cache_miss")},
         },
-        "batch_stats": [
-            {
-                "batch_size": size,
-                "compute_input": _duration(batch.compute_input),
-                "compute_infer": _duration(batch.compute_infer),
-                "compute_output": _duration(batch.compute_output),
-            }
-            for size, batch in sorted(counted.batches.items())
-        ],
+        "batch_stats": [{"batch_size": size, **_computed(batch)} for size, batch in sorted(counted.batches.items())],
+    }
+
+
+def _computed(times: ComputeTimes) -> dict[str, dict[str, int]]:
+    return {
+        "compute_input": {"count": times.count, "ns": times.input_ns},
+        "compute_infer": {"count": times.count, "ns": times.infer_ns},
+        "compute_output": {"count": times.count, "ns": times.output_ns},
     }
 
 

@@ -1,10 +1,10 @@
 """Run one batch: join, run, split; on failure halve it, so that a bad request fails alone."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from time import perf_counter_ns
 from typing import Protocol
 
+import msgspec
 import numpy as np
 
 from slipform_runtime.batching.job import Job, Outputs
@@ -20,15 +20,14 @@ class Runnable(Protocol):
         ...
 
 
-@dataclass(slots=True)
-class Execution:
+class Execution(msgspec.Struct, eq=False):
     """What happened to a batch: nanoseconds of each phase, and the rows of each run that succeeded."""
 
     compute_input_ns: int = 0
     compute_infer_ns: int = 0
     compute_output_ns: int = 0
-    runs: list[int] = field(default_factory=list)
-    failures: list[tuple[int, InferenceError]] = field(default_factory=list)
+    runs: list[int] = []
+    failures: list[tuple[int, InferenceError]] = []
 
     @property
     def busy_ns(self) -> int:

@@ -118,9 +118,7 @@ class Scheduler:
             self.executing += len(batch)
             instance.start(self._loop, batch, self._finished)
             if not instance.threaded:
-                # Let the loop read its sockets before the next batch.
-                self._dispatch_soon()
-                return
+                return  # what still waits goes next turn: the loop reads its sockets before
         self._set_timer()
         self._check_drained()
 

@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Callable
-from math import inf
 from typing import Any, Protocol
+
+import msgspec
 
 from slipform_runtime.compression import LARGE_BYTES, WORTH_BYTES
 from slipform_runtime.defects import told
@@ -22,40 +23,21 @@ class Responder(Protocol):
     def respond_end(self, stream_id: int, trailers: bytes) -> None: ...
 
 
-class Call:
+class Call(msgspec.Struct, eq=False):
     """A call that is not answered yet. `deadline` is in seconds of the monotonic clock."""
 
-    __slots__ = (
-        "_head_sent",
-        "_limit",
-        "_messages",
-        "_method",
-        "_reader",
-        "_responder",
-        "arrived_at",
-        "deadline",
-        "ended",
-        "headers",
-        "on_disconnect",
-        "stream_id",
-    )
-
-    def __init__(
-        self, stream_id: int, headers: Headers, method: "Method", responder: Responder, arrived_at: float, limit: int
-    ) -> None:
-        self.stream_id = stream_id
-        self.headers = headers
-        self.arrived_at = arrived_at
-        timeout = wire.timeout_seconds(headers)
-        self.deadline = inf if timeout is None else arrived_at + timeout
-        self.on_disconnect: Callable[[], None] | None = None
-        self.ended = False
-        self._method = method
-        self._responder = responder
-        self._limit = limit
-        self._reader: wire.MessageReader | None = None
-        self._messages = 0
-        self._head_sent = False
+    stream_id: int
+    headers: Headers
+    method: "Method"
+    responder: Responder
+    arrived_at: float
+    deadline: float
+    limit: int
+    on_disconnect: Callable[[], None] | None = None
+    ended: bool = False
+    _reader: wire.MessageReader | None = None
+    _messages: int = 0
+    _head_sent: bool = False
 
     @property
     def buffered(self) -> int:
@@ -70,23 +52,23 @@ class Call:
     def receive(self, data: bytes, ended: bool) -> None:
         """Bytes of the request."""
         try:
-            if ended and self._reader is None and wire.is_one_message(data, self._limit):
-                self._method.on_message(self, data[wire.PREFIX_BYTES :])
-                self._method.on_end(self)
+            if ended and self._reader is None and wire.is_one_message(data, self.limit):
+                self.method.on_message(self, data[wire.PREFIX_BYTES :])
+                self.method.on_end(self)
                 return
             if self._reader is None:
-                self._reader = wire.MessageReader(self.headers, self._limit)
+                self._reader = wire.MessageReader(self.headers, self.limit)
             for message in self._reader.feed(data) if data else ():
                 self._messages += 1
-                if self._messages > 1 and not self._method.streams:
+                if self._messages > 1 and not self.method.streams:
                     raise InvalidRequest("a unary call has one message")
-                self._method.on_message(self, message)
+                self.method.on_message(self, message)
             if ended:
                 if not self._reader.complete:
                     raise InvalidRequest("the request ends within a message")
-                if not self._messages and not self._method.streams:
+                if not self._messages and not self.method.streams:
                     raise InvalidRequest("a unary call has one message, this has none")
-                self._method.on_end(self)
+                self.method.on_end(self)
         except Exception as error:
             self.fail(told(error))
 
@@ -98,14 +80,14 @@ class Call:
             if len(message) >= WORTH_BYTES and b"grpc-encoding" in self.headers:
                 self._answer_compressed(message)
                 return
-            self._responder.respond(self.stream_id, wire.RESPONSE_HEAD, wire.frame_message(message), wire.OK_TRAILERS)
+            self.responder.respond(self.stream_id, wire.RESPONSE_HEAD, wire.frame_message(message), wire.OK_TRAILERS)
 
     def _answer_compressed(self, message: bytes) -> None:
         """The same, as the caller's messages are; a large one is compressed in a thread."""
         encoding = wire.answer_encoding(self.headers)
 
         def respond(framed: bytes) -> None:
-            self._responder.respond(self.stream_id, self._head(), framed, wire.OK_TRAILERS)
+            self.responder.respond(self.stream_id, self._head(), framed, wire.OK_TRAILERS)
 
         if len(message) < LARGE_BYTES or not encoding:
             respond(self._framed(message))
@@ -118,8 +100,8 @@ class Call:
         if not self.ended:
             if not self._head_sent:
                 self._head_sent = True
-                self._responder.respond_head(self.stream_id, self._head())
-            self._responder.respond_data(self.stream_id, self._framed(message))
+                self.responder.respond_head(self.stream_id, self._head())
+            self.responder.respond_data(self.stream_id, self._framed(message))
 
     def _head(self) -> bytes:
         return wire.COMPRESSED_RESPONSE_HEADS.get(wire.answer_encoding(self.headers), wire.RESPONSE_HEAD)
@@ -134,9 +116,9 @@ class Call:
         """The end of a streaming call."""
         if not self.ended:
             if not self._head_sent:
-                self._responder.respond_head(self.stream_id, wire.RESPONSE_HEAD)
+                self.responder.respond_head(self.stream_id, wire.RESPONSE_HEAD)
             self.ended = True
-            self._responder.respond_end(self.stream_id, wire.OK_TRAILERS)
+            self.responder.respond_end(self.stream_id, wire.OK_TRAILERS)
 
     def fail(self, error: InferenceError) -> None:
         """Answer with an error; what is still running for the call is cancelled."""
@@ -145,9 +127,9 @@ class Call:
         self.ended = True
         status, message = wire.status_of(error)
         if self._head_sent:
-            self._responder.respond_end(self.stream_id, wire.end_trailers(status, message))
+            self.responder.respond_end(self.stream_id, wire.end_trailers(status, message))
         else:
-            self._responder.respond_head(self.stream_id, wire.error_trailers(status, message), ends=True)
+            self.responder.respond_head(self.stream_id, wire.error_trailers(status, message), ends=True)
         self.cancel()
 
     def cancel(self) -> None:

@@ -113,10 +113,11 @@ class GrpcConnection(asyncio.Protocol):
             return
         method = self._shared.find_method(event.headers[b":path"])
         try:
-            call = Call(event.stream_id, event.headers, method, self, now, self._shared.request_limit_bytes)
+            deadline = now + wire.timeout_seconds(event.headers)
         except InferenceError as error:
             self._http2.respond_head(event.stream_id, wire.error_trailers(*wire.status_of(error)), ends=True)
             return
+        call = Call(event.stream_id, event.headers, method, self, now, deadline, self._shared.request_limit_bytes)
         self._calls[event.stream_id] = call
         if event.ended:
             call.receive(event.data, True)

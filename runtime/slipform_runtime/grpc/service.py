@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from functools import partial
 from time import monotonic
 from typing import Any
 
@@ -123,24 +124,23 @@ class _ModelInfer(Method):
         try:
             request = form.read(message) if form else self._forms.read_new(message, given)
             request.deadline = call.deadline
-
-            def answer(response: InferResponse | InferenceError) -> None:
-                if isinstance(response, InferenceError):
-                    call.on_disconnect = None
-                    call.fail(response)
-                    return
-                try:
-                    encoded = v2_grpc.encode_response(response, request.id)
-                except Exception as error:
-                    call.on_disconnect = None
-                    call.fail(defects.told(error))
-                else:
-                    call.answer(encoded)
-
-            self._plane.infer(served, request, answer, call)
+            self._plane.infer(served, request, partial(_answer, call, request.id), call)
         except InferenceError as error:
             served.refused(error, call.arrived_at)
             raise
+
+
+def _answer(call: Call, request_id: str, response: InferResponse | InferenceError) -> None:
+    """Of a unary call."""
+    try:
+        if isinstance(response, InferenceError):
+            raise response
+        encoded = v2_grpc.encode_response(response, request_id)
+    except Exception as error:
+        call.on_disconnect = None
+        call.fail(defects.told(error))
+    else:
+        call.answer(encoded)
 
 
 class _ModelStreamInfer(Method):

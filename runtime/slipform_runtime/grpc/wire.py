@@ -1,6 +1,7 @@
 """gRPC's own layer (https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md): messages, status, timeouts."""
 
 import re
+from math import inf
 from typing import Final
 
 from slipform_runtime import compression
@@ -32,11 +33,11 @@ def is_grpc(headers: Headers) -> bool:
     )
 
 
-def timeout_seconds(headers: Headers) -> float | None:
-    """The caller's deadline, from now."""
+def timeout_seconds(headers: Headers) -> float:
+    """The caller's deadline, from now; infinity for none."""
     value = headers.get(b"grpc-timeout")
     if value is None:
-        return None
+        return inf
     match = _TIMEOUT.fullmatch(value)
     if match is None:
         raise InvalidRequest("grpc-timeout is not a number of at most 8 digits and a unit")

@@ -12,7 +12,8 @@ What a client can make it keep, and where that ends:
 
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+
+import msgspec
 
 from slipform_runtime.http2 import headers as fields
 from slipform_runtime.http2.frames import (
@@ -56,8 +57,7 @@ ALLOWANCE_PER_SECOND = 1000.0  # … and for long
 _PING_AT_DRAIN = b"draining"
 
 
-@dataclass(slots=True)
-class RequestReceived:
+class RequestReceived(msgspec.Struct):
     """A request's headers; `ended` where `data` is all of its body."""
 
     stream_id: int
@@ -66,8 +66,7 @@ class RequestReceived:
     data: bytes = b""
 
 
-@dataclass(slots=True)
-class DataReceived:
+class DataReceived(msgspec.Struct):
     """A part of a request's body; `ended` where it is the last one."""
 
     stream_id: int
@@ -75,8 +74,7 @@ class DataReceived:
     ended: bool
 
 
-@dataclass(slots=True)
-class StreamReset:
+class StreamReset(msgspec.Struct):
     """The client does not wait for this answer any more, or broke the protocol on this stream."""
 
     stream_id: int
@@ -298,9 +296,8 @@ class Http2Connection:
             return 0
         self._last_stream_id = stream_id
         self._count_received(size)
-        stream = Stream(stream_id, self._initial_send_window, STREAM_WINDOW)
-        stream.state = State.HALF_CLOSED_REMOTE
-        self._streams[stream_id] = stream
+        window = self._initial_send_window
+        self._streams[stream_id] = Stream(stream_id, window, STREAM_WINDOW, State.HALF_CLOSED_REMOTE)
         self._events.append(RequestReceived(stream_id, headers, True, data[start:end]))
         return end
 

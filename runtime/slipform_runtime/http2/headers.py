@@ -7,6 +7,7 @@ meaning is remembered until the table changes.
 The encoder never indexes: our few blocks are constants, and the client's table size need not concern us.
 """
 
+from functools import lru_cache
 from typing import Any
 
 from hpack import Decoder, HPACKError, OversizedHeaderListError
@@ -16,6 +17,8 @@ from slipform_runtime.http2.frames import ErrorCode, Http2Error, StreamError
 
 MAX_HEADER_LIST_BYTES = 32 * 1024
 _REMEMBERED_BLOCKS = 64
+_ENTRY_OVERHEAD = 32  # RFC 7541, section 4.1
+_SIZE_UPDATE = 0x20  # the pattern 001 (section 6.3)
 
 _PSEUDO = frozenset((b":method", b":scheme", b":path", b":authority"))
 _CONNECTION_SPECIFIC = frozenset(
@@ -86,8 +89,7 @@ class HeaderDecoder:
             return known
         before = self._table.changes
         try:
-            fields = self._decoder.decode(block, raw=True)
-            decoded = HeaderBlock([(bytes(name), bytes(value)) for name, value in fields])
+            decoded = HeaderBlock(self._decode(block))
         except OversizedHeaderListError as error:
             raise Http2Error(ErrorCode.ENHANCE_YOUR_CALM, "the header list is too large") from error
         except (HPACKError, ValueError, IndexError) as error:
@@ -96,6 +98,29 @@ class HeaderDecoder:
             self._known.clear()
         elif len(self._known) < _REMEMBERED_BLOCKS:
             self._known[block] = decoded
+        return decoded
+
+    def _decode(self, block: bytes) -> Fields:
+        """The fields that are in the table, of one byte each, and what the library makes of those after them.
+
+        A client that sends deadlines changes the table with most requests, by their last field.
+        """
+        decoded: Fields = []
+        left = MAX_HEADER_LIST_BYTES
+        for byte in block:
+            if not 0x80 < byte < 0xFF:
+                break
+            name, value = field = self._table.get_by_index(byte & 0x7F)
+            left -= len(name) + len(value) + _ENTRY_OVERHEAD
+            if left < 0:
+                raise OversizedHeaderListError
+            decoded.append(field)
+        rest = block[len(decoded) :]
+        if rest:
+            if decoded and rest[0] & 0xE0 == _SIZE_UPDATE:
+                raise HPACKError("a change of the table's size is not at the beginning")
+            self._decoder.max_header_list_size = left
+            decoded += [(bytes(name), bytes(value)) for name, value in self._decoder.decode(rest, raw=True)]
         return decoded
 
 
@@ -114,7 +139,8 @@ def request_headers(stream_id: int, fields: Fields) -> Headers:
             headers[name] = value
             continue
         regular = True
-        _check_field(stream_id, name, value)
+        if fault := _fault_of(name, value):
+            raise _malformed(stream_id, fault)
         headers[name] = headers[name] + b"," + value if name in headers else value
     for required in (b":method", b":scheme", b":path"):
         if not headers.get(required):
@@ -127,7 +153,8 @@ def check_trailers(stream_id: int, fields: Fields) -> None:
     for name, value in fields:
         if name[:1] == b":":
             raise _malformed(stream_id, "trailers have a pseudo-header field")
-        _check_field(stream_id, name, value)
+        if fault := _fault_of(name, value):
+            raise _malformed(stream_id, fault)
 
 
 def content_length(stream_id: int, headers: Headers) -> int | None:
@@ -158,14 +185,21 @@ def _string(value: bytes) -> bytes:
     return bytes(prefix) + value
 
 
-def _check_field(stream_id: int, name: bytes, value: bytes) -> None:
-    # Section 8.2.1: names are lower-case tokens, values have no control that splits lines.
-    if not name or name != name.lower() or any(byte <= 0x20 or byte >= 0x7F or byte == 0x3A for byte in name):
-        raise _malformed(stream_id, "a field's name is not a lower-case token")
+def _fault_of(name: bytes, value: bytes) -> str:
+    """What is wrong with a regular field (section 8.2); empty for nothing."""
     if b"\0" in value or b"\r" in value or b"\n" in value:
-        raise _malformed(stream_id, "a field's value has a line break")
-    if name in _CONNECTION_SPECIFIC or (name == b"te" and value != b"trailers"):
-        raise _malformed(stream_id, "a field is about the connection")
+        return "a field's value has a line break"
+    if name == b"te" and value != b"trailers":
+        return "a field is about the connection"
+    return _fault_of_name(name)
+
+
+@lru_cache
+def _fault_of_name(name: bytes) -> str:
+    # Section 8.2.1: names are lower-case tokens.
+    if not name or name != name.lower() or any(byte <= 0x20 or byte >= 0x7F or byte == 0x3A for byte in name):
+        return "a field's name is not a lower-case token"
+    return "a field is about the connection" if name in _CONNECTION_SPECIFIC else ""
 
 
 def _malformed(stream_id: int, reason: str) -> StreamError:

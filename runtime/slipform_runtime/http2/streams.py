@@ -6,6 +6,8 @@ before its request resets the stream with NO_ERROR (section 8.1), which is RESET
 
 from enum import Enum, IntEnum, auto
 
+import msgspec
+
 from slipform_runtime.http2.frames import FrameType
 
 
@@ -59,32 +61,17 @@ REACTIONS: dict[State, dict[FrameType, Reaction]] = {
 }
 
 
-class Stream:
+class Stream(msgspec.Struct, eq=False):
     """One request and its response, with the windows of both directions."""
 
-    __slots__ = (
-        "body_bytes",
-        "content_length",
-        "empty_frames",
-        "id",
-        "pending",
-        "pending_bytes",
-        "receive_window",
-        "send_window",
-        "state",
-        "trailers",
-        "unacknowledged",
-    )
-
-    def __init__(self, stream_id: int, send_window: int, receive_window: int) -> None:
-        self.id = stream_id
-        self.state = State.OPEN
-        self.send_window = send_window
-        self.receive_window = receive_window
-        self.unacknowledged = 0  # received, not yet given back by WINDOW_UPDATE
-        self.content_length: int | None = None
-        self.body_bytes = 0
-        self.empty_frames = 0
-        self.pending: list[memoryview] = []  # waits for the client's window
-        self.pending_bytes = 0
-        self.trailers: bytes | None = None  # a header block that ends the response after `pending`
+    id: int
+    send_window: int
+    receive_window: int
+    state: State = State.OPEN
+    unacknowledged: int = 0  # received, not yet given back by WINDOW_UPDATE
+    content_length: int | None = None
+    body_bytes: int = 0
+    empty_frames: int = 0
+    pending: list[memoryview] = []  # waits for the client's window
+    pending_bytes: int = 0
+    trailers: bytes | None = None  # a header block that ends the response after `pending`

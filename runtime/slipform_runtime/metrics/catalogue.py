@@ -49,11 +49,11 @@ def _batch_sizes(served: ServedVersion, now: float) -> Iterator[Sample]:
     batches = served.statistics.batches
     total = 0
     for size in _powers(max(1, served.max_batch_size)):
-        below = sum(batch.compute_infer.count for rows, batch in batches.items() if rows <= size)
+        below = sum(batch.count for rows, batch in batches.items() if rows <= size)
         yield "_bucket", {"le": str(size)}, below
-    total = sum(batch.compute_infer.count for batch in batches.values())
+    total = sum(batch.count for batch in batches.values())
     yield "_bucket", {"le": "+Inf"}, total
-    yield "_sum", {}, sum(rows * batch.compute_infer.count for rows, batch in batches.items())
+    yield "_sum", {}, sum(rows * batch.count for rows, batch in batches.items())
     yield "_count", {}, total
 
 
@@ -189,19 +189,19 @@ METRICS = [
         "nv_inference_compute_input_duration_us",
         "counter",
         "Cumulative input duration.",
-        _microseconds("compute_input"),
+        _one(lambda served: served.statistics.computed.input_ns // 1000),
     ),
     Metric(
         "nv_inference_compute_infer_duration_us",
         "counter",
         "Cumulative compute duration.",
-        _microseconds("compute_infer"),
+        _one(lambda served: served.statistics.computed.infer_ns // 1000),
     ),
     Metric(
         "nv_inference_compute_output_duration_us",
         "counter",
         "Cumulative output duration.",
-        _microseconds("compute_output"),
+        _one(lambda served: served.statistics.computed.output_ns // 1000),
     ),
     Metric("cache_hits_total", "counter", "Requests answered from the cache.", _count("cache_hit")),
     Metric("cache_misses_total", "counter", "Requests that the cache could not answer.", _count("cache_miss")),

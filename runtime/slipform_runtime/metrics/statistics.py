@@ -2,7 +2,7 @@
 
 from bisect import bisect_left
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from slipform_runtime.errors import Outcome
 
@@ -46,12 +46,20 @@ class Histogram:
 
 
 @dataclass(slots=True)
-class BatchStatistics:
-    """Executions of one batch size."""
+class ComputeTimes:
+    """How often something was executed, and the nanoseconds of each phase in all."""
 
-    compute_input: Duration = field(default_factory=Duration)
-    compute_infer: Duration = field(default_factory=Duration)
-    compute_output: Duration = field(default_factory=Duration)
+    count: int = 0
+    input_ns: int = 0
+    infer_ns: int = 0
+    output_ns: int = 0
+
+    def add(self, count: int, input_ns: int, infer_ns: int, output_ns: int) -> None:
+        """Count `count` executions, each of so many nanoseconds."""
+        self.count += count
+        self.input_ns += input_ns * count
+        self.infer_ns += infer_ns * count
+        self.output_ns += output_ns * count
 
 
 class VersionStatistics:
@@ -64,9 +72,7 @@ class VersionStatistics:
         self.success = Duration()
         self.fail = Duration()
         self.queue = Duration()
-        self.compute_input = Duration()
-        self.compute_infer = Duration()
-        self.compute_output = Duration()
+        self.computed = ComputeTimes()  # by request, each of which spent the whole batch's time
         self.cache_hit = Duration()
         self.cache_miss = Duration()
         self.inference_count = 0
@@ -75,7 +81,7 @@ class VersionStatistics:
         self.active = 0
         self.load_seconds = 0.0
         self.busy_ns: dict[int, int] = {}
-        self.batches: dict[int, BatchStatistics] = {}
+        self.batches: dict[int, ComputeTimes] = {}  # by rows
         self._seconds: deque[list[int]] = deque(maxlen=RATE_WINDOW_SECONDS + 1)  # [second, finished requests]
 
     @property
@@ -106,15 +112,11 @@ class VersionStatistics:
         """Count one run of `rows` rows for `requests` requests, each of which spent the whole run's time."""
         self.execution_count += 1
         self.inference_count += rows
-        self.compute_input.add(input_ns * requests, requests)
-        self.compute_infer.add(infer_ns * requests, requests)
-        self.compute_output.add(output_ns * requests, requests)
+        self.computed.add(requests, input_ns, infer_ns, output_ns)
         batch = self.batches.get(rows)
         if batch is None:
-            batch = self.batches[rows] = BatchStatistics()
-        batch.compute_input.add(input_ns)
-        batch.compute_infer.add(infer_ns)
-        batch.compute_output.add(output_ns)
+            batch = self.batches[rows] = ComputeTimes()
+        batch.add(1, input_ns, infer_ns, output_ns)
 
     def requests_per_second(self, now: float) -> float:
         """Finished requests a second, over the last whole seconds."""

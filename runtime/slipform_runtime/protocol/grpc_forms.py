@@ -47,8 +47,8 @@ class GrpcForm(Form):
 
     def matches(self, message: bytes) -> bool:
         """Whether a message, which is as long as the first one was, is of this form."""
-        return message.startswith(self._prefix) and all(
-            message.startswith(prefix, start) for start, prefix in self._between
+        return message.startswith(self._prefix) and (
+            not self._between or all(message.startswith(prefix, start) for start, prefix in self._between)
         )
 
     def read(self, message: bytes) -> InferRequest:

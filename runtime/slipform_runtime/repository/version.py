@@ -249,6 +249,7 @@ class ModelVersion(ServedVersion):
     def _observe(self, instance: Instance, batch: list[Job], execution: Execution) -> None:
         statistics = self.statistics
         runs = len(execution.runs)
+        now = batch[0].ended_at
         for rows in execution.runs:
             statistics.executed(
                 rows,
@@ -262,13 +263,12 @@ class ModelVersion(ServedVersion):
         statistics.queue.add(int(waited * 1e9), len(batch))
         statistics.last_inference_ms = int(time() * 1000)
         if self._cache is None:
-            now = batch[0].ended_at
             statistics.succeeded(
                 [now - job.arrived_at for job in batch if job.outputs is not None and not job.cancelled], now
             )
         for rows, error in execution.failures:
             self._failed(rows, error)
-        if self._breaker is not None and self._breaker.record(runs, len(execution.failures), monotonic()):
+        if self._breaker is not None and self._breaker.record(runs, len(execution.failures), now):
             self._on_broken(self)
 
     def _failed(self, rows: int, error: InferenceError) -> None:
