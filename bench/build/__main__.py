@@ -1,7 +1,7 @@
-"""What each precision and target gives on this machine: `python bench/build [--models NAME,…] [--rapidocr DIR]`.
+"""What each precision and target gives on this machine: `python bench/build [--rows MODEL[:TARGET[:PRECISION]],…]`.
 
 Each build compares the artefact with its original, in turn, in one run. `last.json` beside this file is what was
-measured last, README.md the same as a table.
+measured last, README.md the same as a table; the rows of a run take the place of those of the same name.
 """
 
 import argparse
@@ -26,7 +26,7 @@ from slipform_runtime.build.proof.latency import Effort
 from slipform_runtime.build.provenance import versions
 from slipform_runtime.logs import Level, log
 
-HERE = Path(__file__).parent
+LAST = Path(__file__).parent / "last.json"
 WAYS = (
     ("onnx", "fp32"), ("onnx", "fp16"), ("onnx", "int8-dynamic"), ("onnx", "int8-static"),
     ("openvino", "fp32"), ("openvino", "fp16"), ("openvino", "int8-dynamic"), ("openvino", "int8-static"),
@@ -38,28 +38,40 @@ HEADINGS = ("model", "target", "precision", "size", "latency at 1", "at the larg
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--models", metavar="NAME,…", help="only these, which last.json does not keep")
+    parser.add_argument("--rows", metavar="…", default="", help="only these, as iris,ppocr-det:openvino:int8-static")
     parser.add_argument("--rapidocr", type=Path, metavar="DIR", help="the models folder of that wheel, unpacked")
     arguments = parser.parse_args()
+    wanted = arguments.rows.split(",") if arguments.rows else []
     log.level = Level.ERROR
-    rows = []
-    with tempfile.TemporaryDirectory() as scratch:
-        for model in models(Path(scratch), arguments.rapidocr):
-            if arguments.models and model.name not in arguments.models.split(","):
-                continue
-            for target, precision in WAYS:
-                rows.append(_row(model, target, precision, Path(scratch)))
-                sys.stderr.write(f"{rows[-1]}\n")
     facts = {
         "processor": processor.name(),
         "instruction_sets": processor.features(),
         "tools": versions(("onnx", "onnxruntime", "openvino")),
-        "rows": rows,
     }
-    if not arguments.models:
-        (HERE / "last.json").write_text(json.dumps(facts, indent=2) + "\n")
-    table = [f"| {' | '.join(HEADINGS)} |", f"|{'---|' * len(HEADINGS)}", *map(_line, rows)]
+    rows = _known(facts)
+    with tempfile.TemporaryDirectory() as scratch:
+        for model in models(Path(scratch), arguments.rapidocr):
+            for target, precision in WAYS:
+                name = f"{model.name}:{target}:{precision}"
+                # Taken out and put in again, so that a run of all gives their order.
+                row = rows.pop(name, None)
+                if not wanted or any(name == each or name.startswith(f"{each}:") for each in wanted):
+                    row = _row(model, target, precision, Path(scratch))
+                    sys.stderr.write(f"{row}\n")
+                if row is not None:
+                    rows[name] = row
+                # At once: a run that is cut off keeps what it has.
+                LAST.write_text(json.dumps(facts | {"rows": list(rows.values())}, indent=2) + "\n")
+    table = [f"| {' | '.join(HEADINGS)} |", f"|{'---|' * len(HEADINGS)}", *map(_line, rows.values())]
     sys.stdout.write("\n".join(table) + "\n")
+
+
+def _known(facts: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The rows of last.json by their name, if they were measured on such a machine with such tools."""
+    last = json.loads(LAST.read_text()) if LAST.exists() else {}
+    if {name: last.get(name) for name in facts} != facts:
+        return {}
+    return {f"{row['model']}:{row['target']}:{row['precision']}": row for row in last["rows"]}
 
 
 def _row(model: Model, target: str, precision: str, scratch: Path) -> dict[str, Any]:
@@ -88,6 +100,7 @@ def _row(model: Model, target: str, precision: str, scratch: Path) -> dict[str, 
     return named | {
         "size": round(report.built.footprint.size_bytes / report.original.footprint.size_bytes, 3),
         "speedup": {timing.batch_size: timing.speedup for timing in report.latency},
+        "speedup_range": {timing.batch_size: timing.speedup_range for timing in report.latency},
         "p50_ms": {timing.batch_size: timing.built.p50_ms for timing in report.latency},
         "max_abs_error": worst.max_abs_error,
         "max_abs_value": worst.max_abs_value,
@@ -105,12 +118,17 @@ def _line(row: dict[str, Any]) -> str:
     sizes = list(row["speedup"])
     cells = [
         f"{row['size']:.0%}",
-        *(f"{row['p50_ms'][size]:g} ms, {row['speedup'][size]:.2f}×" for size in (sizes[0], sizes[-1])),
+        *(_time(row, size) for size in (sizes[0], sizes[-1])),
         "not finite" if row["max_abs_error"] is None else f"{row['max_abs_error']:.2g}",
         "–" if row["max_abs_value"] is None else f"{row['max_abs_value']:.2g}",
         "–" if row["top1_agreement"] is None else f"{row['top1_agreement']:.1%}",
     ]
     return f"| {' | '.join(named + cells)} |"
+
+
+def _time(row: dict[str, Any], size: str) -> str:
+    least, most = row["speedup_range"][size]
+    return f"{row['p50_ms'][size]:.3g} ms, {row['speedup'][size]:.2f}× ({least:.2f}–{most:.2f})"
 
 
 if __name__ == "__main__":
