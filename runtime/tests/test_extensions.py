@@ -251,3 +251,34 @@ def test_what_a_config_sets_in_vain_is_said_when_it_is_loaded(
     serve(repository)
     (line,) = [line for line in capsys.readouterr().out.splitlines() if "config_left_aside" in line]
     assert '"model":"wine","fields":["metric_tags"]' in line
+
+
+@pytest.mark.parametrize("name", ["../etc", "a/../b", "/etc/passwd", "%2e%2e%2f", "x" * 256, "", ".", "..", "wine\0"])
+def test_a_name_that_no_model_has_leads_nowhere(repository: Path, serve: Serve, name: str) -> None:
+    put(repository, "wine", classifier(), BATCHING)
+    server = serve(repository, model_control_mode="explicit", load_models=("wine",))
+    (library, client), _ = clients(server)
+    asked: list[Callable[[], Any]] = [
+        lambda: client.infer(name, [given(library)]),
+        lambda: client.get_model_metadata(name),
+        lambda: client.get_model_config(name),
+        lambda: client.load_model(name),
+    ]
+    for ask in asked:
+        with pytest.raises(InferenceServerException) as refused:
+            ask()
+        assert refused.value.status() == "StatusCode.NOT_FOUND"
+        assert len(refused.value.message()) < 300
+    assert not client.is_model_ready(name)
+    client.unload_model(name)  # nothing to do
+    assert client.is_model_ready("wine")
+
+
+@pytest.mark.parametrize("version", ["01", "abc", "0", "-1", "1.0", str(2**63), "9" * 300])
+def test_a_version_that_is_none_is_refused(repository: Path, serve: Serve, version: str) -> None:
+    put(repository, "wine", classifier(), BATCHING)
+    for library, client in clients(serve(repository)):
+        with pytest.raises(InferenceServerException) as refused:
+            client.infer("wine", [given(library)], model_version=version)
+        assert refused.value.status() in ("404", "StatusCode.NOT_FOUND")
+        assert not client.is_model_ready("wine", version)

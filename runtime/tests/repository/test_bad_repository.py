@@ -1,6 +1,7 @@
 """Models that cannot be served: each says why, without a path of the machine, and those beside it serve."""
 
 import asyncio
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -150,6 +151,18 @@ def test_what_nobody_foresaw_is_logged_whole_and_told_briefly(
     monkeypatch.setattr("slipform_runtime.repository.repository.load_version", broken)
     assert load(repository) == ([], {"1": "this model could not be loaded; the server's log says why"})
     assert "KeyError" in capsys.readouterr().out
+
+
+def test_a_folder_that_is_removed_while_it_is_loaded_is_said(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(repository, "good", identity(), BATCHING)
+    put(repository, "bad", identity())
+
+    def remove_first(folder: Path, *rest: Any) -> Any:
+        shutil.rmtree(repository / "bad", ignore_errors=True)
+        return load_version(folder, *rest)
+
+    monkeypatch.setattr("slipform_runtime.repository.repository.load_version", remove_first)
+    assert load(repository) == ([], {"1": "version 1 has no file model.onnx"})
 
 
 def test_a_folder_that_can_be_no_model_is_said(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
