@@ -75,9 +75,16 @@ def measure(plane: Plane, folder: Path, namespace: str, window: str, controller:
         loop, begin = made.loops[controller], time.time()
         loop.clients.rate = CALM * TIMES
         loop.replicas.until(lambda number: number >= ENOUGH)
-        loop.replicas.until_rest(REST, since=begin)
+        until_short(loop)
+        loop.replicas.until_rest(REST, since=time.time())
         run: Row = {"controller": controller, "up_window": window, "date": f"{datetime.now(UTC):%Y-%m-%d}"}
         return run | {"load_before": load_before, **figures(loop, begin)}
+
+
+def until_short(loop: Loop) -> None:
+    """Waits until what queued up before there were replicas enough is done."""
+    while max(loop.queue(time.time() - 3, time.time()), default=0) > QUEUE:
+        time.sleep(1)
 
 
 def figures(loop: Loop, begin: float) -> Row:
