@@ -1,7 +1,7 @@
 """Programs that run as long as the tests do, and never longer."""
 
-import ctypes
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -10,9 +10,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-
-_DEATH_SIGNAL = 1  # prctl's PR_SET_PDEATHSIG
-_libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
 def free_port(address: str = "127.0.0.1") -> int:
@@ -28,8 +25,8 @@ def start(
     """Starts a program as the leader of its own process group; on Linux it dies with this process."""
     with log.open("ab") as output:
         return subprocess.Popen(
-            list(map(str, command)), stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-            env=env, cwd=cwd, start_new_session=True, preexec_fn=die_with_parent,
+            dying_with_parent(command), stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+            env=env, cwd=cwd, start_new_session=True,
         )  # fmt: skip
 
 
@@ -82,7 +79,12 @@ def _signal(program: subprocess.Popen[bytes], number: signal.Signals) -> None:
         os.killpg(program.pid, number)
 
 
-def die_with_parent() -> None:
-    """For a child before its program starts: it is killed when the thread that started it ends."""
-    if _libc is not None:
-        _libc.prctl(_DEATH_SIGNAL, signal.SIGKILL)
+def dying_with_parent(command: Sequence[str | Path]) -> list[str]:
+    """The command, begun by a program that has the kernel kill it when the thread that started it ends.
+
+    Not by a function between fork and exec: with that Python runs the handlers of each library in the forked process,
+    and gRPC's crash it while its threads are at work.
+    """
+    words = list(map(str, command))
+    setpriv = shutil.which("setpriv") if sys.platform == "linux" else None
+    return [setpriv, "--pdeathsig", "KILL", "--", *words] if setpriv else words

@@ -26,7 +26,10 @@ CHILD_SCRIPT = """
 import sys, time
 from pathlib import Path
 from tests.cluster import processes
-print(processes.start(["sleep", "600"], Path(sys.argv[1]) / "log").pid, flush=True)
+log = Path(sys.argv[1]) / "log"
+program = processes.start(["sh", "-c", "echo begun; exec sleep 600"], log)
+processes.wait_until(lambda: bool(log.read_text()), {"log": program}, log.parent)
+print(program.pid, flush=True)
 time.sleep(60)
 """
 

@@ -1,4 +1,7 @@
-"""`python -m tests.cluster.node KUBECONFIG NODE.json FOLDER`: the node that NODE.json describes."""
+"""`python -m tests.cluster.node KUBECONFIG NODE.json FOLDER RUNTIME`: the node that NODE.json describes.
+
+RUNTIME is a folder with the bundled runtime, as its wheel unpacks.
+"""
 
 import asyncio
 import json
@@ -11,9 +14,9 @@ from tests.cluster.node.agent import Agent
 
 
 def main() -> None:
-    kubeconfig, node, folder = map(Path, sys.argv[1:])
+    kubeconfig, node, folder, runtime = map(Path, sys.argv[1:])
     with suppress(KeyboardInterrupt):
-        asyncio.run(Agent(Api(kubeconfig), json.loads(node.read_text()), folder).run())
+        asyncio.run(Agent(Api(kubeconfig), json.loads(node.read_text()), folder, runtime).run())
 
 
 if __name__ == "__main__":

@@ -19,15 +19,15 @@ LEASES = "kube-node-lease"
 
 
 class Agent:
-    """Lives on one node as its kubelet does; `node` is the manifest of that node."""
+    """Lives on one node as its kubelet does; `node` is its manifest, `runtime` a folder with the bundled one."""
 
-    def __init__(self, api: Api, node: Object, folder: Path) -> None:
+    def __init__(self, api: Api, node: Object, folder: Path, runtime: Path) -> None:
         self._api, self._node, self._folder = api, node, folder
         self._name = node["metadata"]["name"]
         self._pods: dict[str, Pod] = {}
         self._lives: dict[str, asyncio.Task[None]] = {}
         self._addresses = addresses()
-        self._programs = write_programs(folder / "programs")
+        self._programs = write_programs(folder / "programs", runtime)
 
     async def run(self) -> None:
         """Registers the node and takes its pods, until it is stopped; its pods' processes die with it."""
@@ -90,13 +90,13 @@ class Agent:
         self._lives[uid].add_done_callback(lambda _: self._lives.pop(uid))
 
 
-def write_programs(folder: Path) -> Path:
-    """What the bundled runtime's image has on its PATH, for this checkout's runtime."""
+def write_programs(folder: Path, runtime: Path) -> Path:
+    """What the bundled runtime's image has on its PATH, for the runtime in a folder."""
     folder.mkdir(parents=True)
-    runtime = folder / "slipform-runtime"
+    program = folder / "slipform-runtime"
     # -P: the modules beside that file are none of the runtime's.
-    runtime.write_text(f'#!/bin/sh\nexec "{sys.executable}" -P "{image.__file__}" "$@"\n')
-    runtime.chmod(0o755)
+    program.write_text(f'#!/bin/sh\nPYTHONPATH="{runtime}" exec "{sys.executable}" -P "{image.__file__}" "$@"\n')
+    program.chmod(0o755)
     return folder
 
 

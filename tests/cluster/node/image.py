@@ -1,4 +1,4 @@
-"""What stands for the bundled runtime's image: this checkout's runtime, which listens on the pod's address alone.
+"""What stands for the bundled runtime's image: this checkout's wheel, which listens on the pod's address alone.
 
 With EXECUTION_SECONDS in the environment (a spec's `serving.env`), each execution of a model takes that much longer
 and no processor, as one on an accelerator does: a queue then builds up on any machine, however few its cores are.

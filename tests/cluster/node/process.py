@@ -1,7 +1,9 @@
 """A container's process: started in its folder and environment, asked to end, killed with all that it started."""
 
 import asyncio
+import errno
 import os
+import shutil
 import signal
 from collections.abc import Sequence
 from contextlib import suppress
@@ -58,9 +60,11 @@ async def start(command: Sequence[str], surroundings: Surroundings) -> Process:
     Raises:
         OSError: the command is not there or is no program.
     """
+    if shutil.which(command[0], path=surroundings.environment.get("PATH")) is None:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), command[0])
     with surroundings.log.open("ab") as log:
         program = await asyncio.create_subprocess_exec(
-            *command, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log, env=surroundings.environment,
-            cwd=surroundings.folder, start_new_session=True, preexec_fn=processes.die_with_parent,
+            *processes.dying_with_parent(command), stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log,
+            env=surroundings.environment, cwd=surroundings.folder, start_new_session=True,
         )  # fmt: skip
     return Process(program)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from tests.cluster import nodes, processes
 from tests.cluster.api import NotFoundError, Object
+from tests.cluster.node import wheel
 from tests.cluster.node.agent import LEASES
 from tests.cluster.plane import CONTEXT, Plane
 
@@ -26,7 +27,9 @@ def real_node(plane: Plane, name: str, folder: Path, labels: Mapping[str, str]) 
     node["spec"]["taints"] = [TAINT]
     manifest, pods = folder / f"{name}.json", folder / name
     manifest.write_text(json.dumps(node))
-    command: list[str | Path] = [sys.executable, "-m", "tests.cluster.node", plane.kubeconfig, manifest, pods]
+    command: list[str | Path] = [
+        sys.executable, "-m", "tests.cluster.node", plane.kubeconfig, manifest, pods, wheel.unpacked()
+    ]  # fmt: skip
     log = folder / f"{name}.log"
     try:
         with processes.running(command, log, cwd=Path(__file__).parents[3]) as agent:
