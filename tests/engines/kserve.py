@@ -26,6 +26,7 @@ class KServe(Engine):
 
     name: ClassVar[str] = "kserve"
     title: ClassVar[str] = "KServe"
+    has_operator: ClassVar[bool] = True
     formats: ClassVar[frozenset[str]] = frozenset({"onnx", "sklearn", "xgboost", "mlflow", "tensorflow", "torchscript"})
 
     def problems(self, spec: ModelSpec, stack: StackConfig | None) -> Iterator[Finding]:
@@ -44,8 +45,8 @@ class KServe(Engine):
         return CustomResource(
             api_version=f"{PREFIX}/v1beta1",
             kind="InferenceService",
-            # Both are written out, since what they default to is a config map of the cluster.
-            annotations={f"{PREFIX}/deploymentMode": "Standard", f"{PREFIX}/autoscalerClass": "none"},
+            # Both are written out, since what they default to is a config map of the cluster. The autoscaler is ours.
+            annotations={f"{PREFIX}/deploymentMode": "Standard", f"{PREFIX}/autoscalerClass": "external"},
             spec={
                 "predictor": {
                     "minReplicas": spec.scaling.min_replicas,
@@ -61,7 +62,8 @@ class KServe(Engine):
                 }
             },
             pod_labels={f"{PREFIX}/inferenceservice": server.name},
-            service=f"{server.name}-predictor",
+            deployment=f"{server.name}-predictor",
+            pod=("predictor",),
             ports=(Port("http", HTTP),),
             ignore_changes=("spec.predictor.model.name", "spec.predictor.model.runtime"),
         )

@@ -32,7 +32,7 @@ def test_nothing_is_left_to_the_operators_defaults() -> None:
     predictor = made.spec["predictor"]
 
     assert made.annotations["serving.kserve.io/deploymentMode"] == "Standard"
-    assert made.annotations["serving.kserve.io/autoscalerClass"] == "none"
+    assert made.annotations["serving.kserve.io/autoscalerClass"] == "external"
     assert not made.scales_itself
     assert predictor["model"]["readinessProbe"]["httpGet"]["path"] == "/v2/models/resnet50/ready"
     assert predictor["model"]["protocolVersion"] == "v2"
@@ -40,11 +40,11 @@ def test_nothing_is_left_to_the_operators_defaults() -> None:
     assert set(predictor["model"]["resources"]) == {"requests", "limits"}
 
 
-def test_its_pods_and_its_address_are_found_without_knowing_the_engine() -> None:
+def test_its_pods_are_found_without_knowing_the_engine() -> None:
     made = KServe().workload(server("resnet50", [SPEC], stack_config()))
 
     assert made.pod_labels == {"serving.kserve.io/inferenceservice": "resnet50"}
-    assert made.service == "resnet50-predictor"
+    assert made.deployment == "resnet50-predictor"
     assert [(port.name, port.number) for port in made.ports] == [("http", 8080)]
 
 

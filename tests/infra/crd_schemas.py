@@ -21,7 +21,8 @@ from .recorder import Registered
 
 SETS = {"networking.istio.io": "istio-crds.json", "security.istio.io": "istio-crds.json",
         "argoproj.io": "argo-rollouts-crds.json", "karpenter.sh": "karpenter-crds.json",
-        "karpenter.k8s.aws": "karpenter-crds.json"}  # fmt: skip
+        "karpenter.k8s.aws": "karpenter-crds.json",
+        "serving.kserve.io": "kserve-crds.json"}  # fmt: skip
 
 
 def is_valid(resource: Registered) -> None:

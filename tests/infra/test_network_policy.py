@@ -6,18 +6,20 @@ from typing import Any
 
 from slipform.engines.base import Port
 from slipform.infra.network_policy import NetworkPolicy, NetworkPolicyArgs, is_restricted
+from slipform.infra.platform import selector
 
 from ..builders import model_spec, stack_config
 from .recorder import record
 from .served import PORTS, exposing_stack, server
 
+LABELS = selector("resnet50")
 NAMESPACE = "kubernetes.io/metadata.name"
 
 
 def policy(stack: dict[str, Any] | None = None, ports: tuple[Port, ...] = PORTS, **changes: Any) -> dict[str, Any]:
     config = exposing_stack(**(stack or {}))
     made = server(model_spec(**changes), config)
-    found = record(lambda platform: NetworkPolicy("resnet50", NetworkPolicyArgs(platform, made, ports)), config)
+    found = record(lambda platform: NetworkPolicy("resnet50", NetworkPolicyArgs(platform, made, ports, LABELS)), config)
     spec: dict[str, Any] = found.one("networking.k8s.io/v1:NetworkPolicy").inputs["spec"]
     return spec
 

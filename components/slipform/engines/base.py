@@ -137,21 +137,23 @@ class Container:
 
 @dataclass(frozen=True)
 class CustomResource:
-    """What an engine with an operator answers in place of a container.
+    """What an engine with an operator answers in place of a container: the operator makes the pods of it.
 
-    ``pod_labels`` find the pods that the operator makes, ``service`` is the host that answers for them;
-    ``ignore_changes`` are fields that the operator fills in.
+    ``pod_labels`` find those pods: a Service of ours stands before them, so that a model's address does not depend on
+    its engine. ``deployment`` is the Deployment that the operator makes, which is scaled and watched. ``pod`` is where
+    in ``spec`` the operator takes fields of a PodSpec: who the pods are and where they run is filled in there, as far
+    as the engine has not said it. ``ignore_changes`` are fields that the operator fills in.
     """
 
     api_version: str
     kind: str
     spec: Mapping[str, Any]
     pod_labels: Mapping[str, str]
-    service: str
+    deployment: str
+    pod: tuple[str, ...]
     ports: tuple[Port, ...]
     annotations: Mapping[str, str] = field(default_factory=dict)
     ignore_changes: tuple[str, ...] = ()
-    files: Mapping[str, str] = field(default_factory=dict)
     scales_itself: bool = False
     """True where the operator brings its own autoscaler, so that Slipform must not add one."""
 
@@ -167,6 +169,8 @@ class Engine(ABC):
     """Model formats and build targets that it serves."""
     holds_requests: ClassVar[bool] = False
     """True where something holds requests while there are no replicas, so that min_replicas may be 0."""
+    has_operator: ClassVar[bool] = False
+    """True where ``workload`` answers a custom resource."""
 
     @abstractmethod
     def problems(self, spec: ModelSpec, stack: StackConfig | None) -> Iterator[Finding]:

@@ -11,10 +11,8 @@ import pulumi
 from pulumi_kubernetes import core
 
 from ..engines import registry
-from ..engines.base import Container, Server
-from ..engines.servers import server as served
+from ..engines.base import Container, CustomResource
 from ..review.capacity import pool_of
-from ..spec.findings import SlipformError
 from ..spec.modelspec import ModelSpec
 from ..spec.nodes import PoolReference
 from .autoscaler import Autoscaler, AutoscalerArgs
@@ -26,14 +24,16 @@ from .nodes import GpuNodePool, GpuNodePoolArgs
 from .placement import Placement, placement
 from .platform import STABLE, Platform
 from .progressive import ProgressiveRollout, ProgressiveRolloutArgs
-from .project_files import handler_texts, model_files
+from .project_files import model_files
 from .routes import endpoints
 from .rules.component import ServiceLevelRules, ServiceLevelRulesArgs
 from .scaling import scaling_plan
 from .service import create_service
 from .serving import ServingDeployment, ServingDeploymentArgs
-from .tracks import deployment_name, replicas, tracks, workload, workloads
+from .serving_resource import ServingResource, ServingResourceArgs
+from .tracks import deployment_name, replicas
 from .traffic import TrafficRoute, TrafficRouteArgs, is_routed
+from .workloads import workloads
 
 
 @dataclass(frozen=True)
@@ -60,9 +60,9 @@ class ModelService(pulumi.ComponentResource):
         self._spec = args.specs[0]
         self._engine = registry.engine(self._spec.serving.engine)
         self._metrics = self._engine.metrics(args.platform.stack)
-        self._servers = self._serve_tracks()
-        self._containers = {track: self._contain(server) for track, server in self._servers.items()}
-        self._ports = self._containers[STABLE].ports
+        self._workloads = workloads(self._engine, name, args.specs, args.platform.stack, args.root)
+        self._servers = self._workloads.servers
+        self._ports = self._workloads.ports
         self._plan = scaling_plan(
             args.specs, args.platform.stack, self._metrics, holds_requests=self._engine.holds_requests
         )
@@ -72,10 +72,10 @@ class ModelService(pulumi.ComponentResource):
         self.builds = self._create_builds()
         self.identity = self._create_identity()
         self.service = self._create_service()
-        self.deployments = {track: self._create_deployment(track) for track in self._servers}
+        self.deployments = {track: self._create_serving(track) for track in self._servers}
         self.route = self._create_route()
         self.rollout = self._create_rollout()
-        self.autoscalers = {track: self._create_autoscaler(track) for track in self._servers}
+        self.autoscalers = {track: self._create_autoscaler(track) for track in self._workloads.scaled}
         self._create_disruption_budget()
         self._create_network_policy()
         self.rules = self._create_rules()
@@ -96,17 +96,6 @@ class ModelService(pulumi.ComponentResource):
     def summary(self) -> dict[str, Any]:
         """What a stack exports of a model: where it answers, its replicas and what they follow."""
         return {"endpoints": self.endpoints, "scaling": self.scaling}
-
-    def _serve_tracks(self) -> dict[str, Server]:
-        texts = handler_texts(self._args.specs, self._args.root)
-        stack = self._platform.stack
-        return {track: served(self._name, self._args.specs, stack, track, texts) for track in tracks(self._spec)}
-
-    def _contain(self, server: Server) -> Container:
-        workload = self._engine.workload(server)
-        if not isinstance(workload, Container):
-            raise SlipformError(f"{self._engine.title} brings an operator, which ModelService does not place yet")
-        return workload
 
     def _create_nodes(self) -> GpuNodePool | None:
         """The model's own machines; those of a pool that models share are the stack's."""
@@ -153,16 +142,37 @@ class ModelService(pulumi.ComponentResource):
         )
 
     def _create_service(self) -> core.v1.Service:
-        return create_service(self._name, self._platform, self._servers[STABLE], self._ports, self)
+        operated = self._workloads.pod_labels if self._workloads.operated else None
+        return create_service(self._name, self._platform, self._servers[STABLE], self._ports, self, operated)
 
-    def _create_deployment(self, track: str) -> ServingDeployment:
+    def _create_serving(self, track: str) -> ServingDeployment | ServingResource:
+        answer = self._workloads.answers[track]
+        if isinstance(answer, CustomResource):
+            return self._create_resource(answer)
+        return self._create_deployment(track, answer)
+
+    def _create_resource(self, answer: CustomResource) -> ServingResource:
+        return ServingResource(
+            self._name,
+            ServingResourceArgs(
+                platform=self._platform,
+                server=self._servers[STABLE],
+                resource=answer,
+                service_account=self.identity.service_account_name,
+                placement=self._placement,
+                after=(*self._machines, *self.builds[STABLE]),
+            ),
+            opts=self._within,
+        )
+
+    def _create_deployment(self, track: str, container: Container) -> ServingDeployment:
         server = self._servers[track]
         return ServingDeployment(
             deployment_name(self._name, track),
             ServingDeploymentArgs(
                 platform=self._platform,
                 server=server,
-                container=self._containers[track],
+                container=container,
                 service_account=self.identity.service_account_name,
                 placement=self._placement,
                 track=track,
@@ -202,7 +212,7 @@ class ModelService(pulumi.ComponentResource):
                 platform=self._platform,
                 server=self._name,
                 spec=self._spec,
-                target=workload(self._name, self._spec, track),
+                target=self._workloads.target(track),
                 plan=replace(self._plan, min_replicas=bounds.min, max_replicas=bounds.max),
                 engine=self._engine.name,
                 metrics=self._metrics,
@@ -212,13 +222,13 @@ class ModelService(pulumi.ComponentResource):
         )
 
     def _create_disruption_budget(self) -> PodDisruptionBudget:
-        args = PodDisruptionBudgetArgs(self._platform, self._servers[STABLE])
+        args = PodDisruptionBudgetArgs(self._platform, self._servers[STABLE], self._workloads.pod_labels)
         return PodDisruptionBudget(self._name, args, opts=self._within)
 
     def _create_network_policy(self) -> NetworkPolicy | None:
         if not is_restricted(self._platform.stack):
             return None
-        args = NetworkPolicyArgs(self._platform, self._servers[STABLE], self._ports)
+        args = NetworkPolicyArgs(self._platform, self._servers[STABLE], self._ports, self._workloads.pod_labels)
         return NetworkPolicy(self._name, args, opts=self._within)
 
     def _create_rules(self) -> ServiceLevelRules | None:
@@ -231,8 +241,9 @@ class ModelService(pulumi.ComponentResource):
                 server=self._name,
                 specs=self._args.specs,
                 metrics=self._metrics,
-                workloads=workloads(self._name, self._spec),
+                workloads=self._workloads.targets,
                 hpas=tuple(autoscaler.hpa_name for autoscaler in self.autoscalers.values()),
+                metrics_port=self._workloads.metrics_port,
             ),
             opts=self._within,
         )

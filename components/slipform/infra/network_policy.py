@@ -18,7 +18,7 @@ from pulumi_kubernetes.networking.v1 import (
 from ..engines.base import Port, Server
 from ..spec.modelspec import ModelSpec
 from ..spec.stack import StackConfig
-from .platform import Platform, selector
+from .platform import Platform
 from .routes import served_ports
 
 NAMESPACE_LABEL = "kubernetes.io/metadata.name"
@@ -39,6 +39,8 @@ class NetworkPolicyArgs:
     server: Server
     ports: Sequence[Port]
     """The ports that the server's container listens on."""
+    pod_labels: Mapping[str, str]
+    """They find the server's pods."""
 
 
 class NetworkPolicy(pulumi.ComponentResource):
@@ -65,7 +67,7 @@ class NetworkPolicy(pulumi.ComponentResource):
                 labels=platform.labels(server.name, server.spec, "network"),
             ),
             spec=NetworkPolicySpecArgs(
-                pod_selector=LabelSelectorArgs(match_labels=selector(server.name)),
+                pod_selector=LabelSelectorArgs(match_labels=dict(self._args.pod_labels)),
                 policy_types=["Ingress"],
                 ingress=[
                     NetworkPolicyIngressRuleArgs(from_=list(rule.peers), ports=_tcp(rule.ports))

@@ -18,6 +18,8 @@ ENDPOINT_DELAY = 10
 """Seconds between a pod's end being decided and its server being told: endpoints forget it in the meantime."""
 GRACE = 5
 """Seconds that a pod has beyond what it was promised, before it is killed."""
+SPREAD_OVER = ("topology.kubernetes.io/zone", "kubernetes.io/hostname")
+"""Replicas are spread over zones, then over nodes."""
 CONFIG = "/etc/slipform"
 """The engine's files, from a ConfigMap."""
 MODELS = "/models"
@@ -195,7 +197,7 @@ def _spread(server: Server, track: str) -> list[core.v1.TopologySpreadConstraint
             label_selector=meta.v1.LabelSelectorArgs(match_labels=selector(server.name, track)),
             match_label_keys=["pod-template-hash"],
         )
-        for key in ("topology.kubernetes.io/zone", "kubernetes.io/hostname")
+        for key in SPREAD_OVER
     ]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pulumi
 from pulumi_kubernetes import core, meta
@@ -15,9 +15,17 @@ _APP_PROTOCOLS = {"http": "http", "grpc": "grpc", "metrics": "http"}
 
 
 def create_service(
-    name: str, platform: Platform, server: Server, ports: Sequence[Port], parent: pulumi.Resource
+    name: str,
+    platform: Platform,
+    server: Server,
+    ports: Sequence[Port],
+    parent: pulumi.Resource,
+    operated: Mapping[str, str] | None = None,
 ) -> core.v1.Service:
-    """The Service, which finds the pods of every track: routes decide between them."""
+    """The Service, which finds the pods of every track: routes decide between them.
+
+    ``operated`` are the labels of pods that an operator makes; their ports are known by number only.
+    """
     spec = server.spec
     blue_green = spec.progressive and spec.rollout is not None and spec.rollout.strategy == "blue-green"
     return core.v1.Service(
@@ -32,10 +40,13 @@ def create_service(
         ),
         spec=core.v1.ServiceSpecArgs(
             type="ClusterIP",
-            selector=selector(server.name),
+            selector=dict(operated) if operated else selector(server.name),
             ports=[
                 core.v1.ServicePortArgs(
-                    name=port.name, port=port.number, target_port=port.name, app_protocol=_APP_PROTOCOLS[port.name]
+                    name=port.name,
+                    port=port.number,
+                    target_port=port.number if operated else port.name,
+                    app_protocol=_APP_PROTOCOLS[port.name],
                 )
                 for port in ports
                 if port.exposed

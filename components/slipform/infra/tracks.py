@@ -9,7 +9,6 @@ from ..engines.servers import Track
 from ..spec.modelspec import ModelSpec
 from ..spec.rollout import BlueGreen, Canary, Shadow
 from .platform import CANDIDATE, STABLE
-from .scaling import ScaleTarget
 
 
 @dataclass(frozen=True)
@@ -24,16 +23,6 @@ class Replicas:
 def tracks(spec: ModelSpec) -> tuple[Track, ...]:
     """The tracks that have a Deployment: a declared rollout has two."""
     return (STABLE, CANDIDATE) if spec.rollout and spec.rollout.candidate else (STABLE,)
-
-
-def workload(server: str, spec: ModelSpec, track: str) -> ScaleTarget:
-    """What runs a track's pods: its Deployment, or the Rollout that took them over from it."""
-    return ScaleTarget(deployment_name(server, track), "Rollout" if spec.progressive else "Deployment")
-
-
-def workloads(server: str, spec: ModelSpec) -> tuple[ScaleTarget, ...]:
-    """What runs the pods of each track, the stable one's first."""
-    return tuple(workload(server, spec, track) for track in tracks(spec))
 
 
 def deployment_name(server: str, track: str) -> str:

@@ -13,7 +13,7 @@ from ..spec import checks
 from ..spec.findings import FieldPath, Finding
 from ..spec.modelspec import ModelSpec
 from ..spec.stack import StackConfig
-from . import access, capacity, images, monitoring, names, pools, servers, sources
+from . import access, capacity, images, monitoring, names, operators, pools, servers, sources
 
 
 def review_spec(
@@ -50,6 +50,7 @@ def _beyond_the_spec(
         )
         return
     if not any(checks.overlaps(path, ("serving", "engine")) for path in wrong):
+        yield from operators.problems(spec, engine)
         yield from engine.problems(spec, stack)
         if stack is not None:
             yield from _what_is_measured(spec, stack, engine)

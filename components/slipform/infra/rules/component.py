@@ -30,8 +30,10 @@ class ServiceLevelRulesArgs:
     """The Deployments or Rollouts that serve the models, stable first, then the candidate."""
     hpas: tuple[str, ...] = ()
     """Names of their HorizontalPodAutoscalers (``Autoscaler.hpa_name``)."""
+    metrics_port: str = "metrics"
+    """The Service's port that answers Prometheus, by name."""
     metrics_path: str = "/metrics"
-    """Where the port named metrics answers Prometheus."""
+    """Where it does."""
 
 
 class ServiceLevelRules(pulumi.ComponentResource):
@@ -75,7 +77,7 @@ class ServiceLevelRules(pulumi.ComponentResource):
                 "podTargetLabels": [TRACK_LABEL, VERSION_LABEL],
                 "endpoints": [
                     {
-                        "port": "metrics",
+                        "port": args.metrics_port,
                         "path": args.metrics_path,
                         "interval": f"{interval}s",
                         "scrapeTimeout": f"{min(10, interval)}s",
