@@ -264,7 +264,11 @@ class Http2Connection:
                 break
             position = start + length
             if kind == FrameType.HEADERS and flags == END_HEADERS and end - position >= HEADER_BYTES:
-                after = self._read_whole(stream_id, data[start:position], data, position)
+                try:
+                    after = self._read_whole(stream_id, data[start:position], data, position)
+                except StreamError as error:
+                    self._stream_failed(error)
+                    continue
                 if after:
                     position = after
                     continue
@@ -278,8 +282,8 @@ class Http2Connection:
     def _read_whole(self, stream_id: int, block: bytes, data: bytes, position: int) -> int:
         """Read a request of HEADERS and one DATA frame that came together, the usual one, in one step.
 
-        Where the DATA ends; 0 where this is not such a request, or not one that nothing is to be said against: it is
-        read frame by frame then.
+        Where to read on: after the DATA, or after the HEADERS where there is something to be said about them. 0 where
+        this is not such a request: it is read frame by frame then.
         """
         high, low, kind, flags, data_stream_id = FRAME_HEADER.unpack_from(data, position)
         start = position + HEADER_BYTES
@@ -291,9 +295,11 @@ class Http2Connection:
             return 0
         if stream_id <= self._last_stream_id or stream_id % 2 == 0 or self._refuse_after is not None:
             return 0
-        headers = self._decoder.known_request(block)
-        if headers is None or len(self._streams) >= self._max_streams:
-            return 0
+        given = self._decoder.decode(block)
+        headers = given.as_request_or_none()
+        if headers is None or b"content-length" in headers or len(self._streams) >= self._max_streams:
+            self._open(stream_id, given, ended=False)
+            return position
         self._last_stream_id = stream_id
         self._count_received(size)
         window = self._initial_send_window

@@ -32,20 +32,24 @@ Fields = list[tuple[bytes, bytes]]
 class HeaderBlock:
     """A decoded block. What it means as a request is checked once, however often it is sent."""
 
-    __slots__ = ("_request", "fields", "unmeasured")
+    __slots__ = ("_request", "fields")
 
     def __init__(self, fields: Fields) -> None:
         self.fields = fields
         self._request: Headers | None = None
-        self.unmeasured: Headers | None = None  # the request, once known, if it does not declare its body's length
 
     def as_request(self, stream_id: int) -> Headers:
         """The fields by name; raises StreamError where they are no request's."""
         if self._request is None:
             self._request = request_headers(stream_id, self.fields)
-            if b"content-length" not in self._request:
-                self.unmeasured = self._request
         return self._request
+
+    def as_request_or_none(self) -> Headers | None:
+        """The fields by name; None where they are no request's."""
+        try:
+            return self.as_request(0)
+        except StreamError:
+            return None
 
 
 class _Table(HeaderTable):
@@ -76,11 +80,6 @@ class HeaderDecoder:
         self._decoder: Any = Decoder(max_header_list_size=MAX_HEADER_LIST_BYTES)
         self._table = self._decoder.header_table = _Table()
         self._known: dict[bytes, HeaderBlock] = {}
-
-    def known_request(self, block: bytes) -> Headers | None:
-        """What a block says that has opened a request before, without a length; None for any other."""
-        known = self._known.get(block)
-        return known.unmeasured if known is not None else None
 
     def decode(self, block: bytes) -> HeaderBlock:
         """The fields of a whole header block; raises Http2Error, after which the connection cannot go on."""
