@@ -9,6 +9,7 @@ import argparse
 import json
 import os
 import platform
+import resource
 import shutil
 import statistics
 import sys
@@ -45,8 +46,8 @@ def main() -> None:
         with started(peers):
             for peer in peers:
                 _check_answers(peer, repository, options.models)
-            closed = _closed_loop(peers, options, analyzer, scratch)
-            results = _results(options, raw, closed, peers)
+            closed, clients = _closed_loop(peers, options, analyzer, scratch)
+            results = _results(options, raw, closed, clients, peers)
             options.output.write_text(json.dumps(results, indent=1) + "\n")  # an open loop may take long
             if analyzer:
                 results["open_loop"] = _open_loop(peers, options, analyzer, scratch)
@@ -58,6 +59,7 @@ def _results(
     options: argparse.Namespace,
     raw: dict[str, dict[str, float]],
     closed: dict[str, dict[str, float]],
+    clients: dict[str, dict[str, float]],
     peers: list[Peer],
 ) -> dict[str, Any]:
     return {
@@ -65,6 +67,7 @@ def _results(
         "seconds": options.seconds,
         "rounds": options.rounds,
         "items_per_second": closed,
+        "client_cpus": clients,
         "open_loop": {},
         "raw_onnxruntime": raw,
         "start_seconds": {peer.name: round(peer.start_seconds, 2) for peer in peers},
@@ -114,8 +117,8 @@ def _check_answers(peer: Peer, repository: Path, models: list[str]) -> None:
 
 def _closed_loop(
     peers: list[Peer], options: argparse.Namespace, analyzer: PerfAnalyzer | None, scratch: Path
-) -> dict[str, dict[str, float]]:
-    """Items a second: medians by cell and peer."""
+) -> tuple[dict[str, dict[str, float]], dict[str, dict[str, float]]]:
+    """Items a second, and how many processors the client itself took: medians by cell and peer."""
     cells: dict[str, Callable[[Peer], float]] = {}
     wire_of: dict[str, str] = {}
     analyzed: set[str] = set()
@@ -134,17 +137,35 @@ def _closed_loop(
                 cell = f"{model}, {wire} by perf_analyzer, c={CROSS_CHECK}"
                 add(cell, wire, analyzer.closed, model, CROSS_CHECK)
                 analyzed.add(cell)
-    samples: dict[str, dict[str, list[float]]] = {cell: {} for cell in cells}
+    samples: dict[str, dict[str, list[tuple[float, float]]]] = {cell: {} for cell in cells}
     for turn in range(options.rounds):
         for cell, measure in cells.items():
             for peer in peers:
                 if wire_of[cell] in peer.ports and (peer.has_config or cell not in analyzed):
-                    samples[cell].setdefault(peer.name, []).append(measure(peer))
+                    began, spent = time.perf_counter(), _clients_seconds()
+                    rate = measure(peer)
+                    share = (_clients_seconds() - spent) / (time.perf_counter() - began)
+                    samples[cell].setdefault(peer.name, []).append((rate, share))
         print(f"round {turn + 1} of {options.rounds}", file=sys.stderr)
+    return _medians(samples, part=0, digits=1), _medians(samples, part=1, digits=3)
+
+
+def _medians(
+    samples: dict[str, dict[str, list[tuple[float, float]]]], *, part: int, digits: int
+) -> dict[str, dict[str, float]]:
     return {
-        cell: {name: round(statistics.median(rates), 1) for name, rates in by_peer.items()}
+        cell: {
+            name: round(statistics.median(sample[part] for sample in measured), digits)
+            for name, measured in by_peer.items()
+        }
         for cell, by_peer in samples.items()
     }
+
+
+def _clients_seconds() -> float:
+    """Processor time of the programs that have ended, which are the clients."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _open_loop(
