@@ -407,8 +407,8 @@ def test_at_a_terminal_the_inputs_of_torchscript_are_asked_by_their_names(
     environment: Environment, written: Path, tmp_path: Path
 ) -> None:
     spec = tmp_path / "spec.yaml"
-    answers = {"  image:": "FP32:batch,3,8,8", "  mask:": "BOOL:batch", "name [net]:": "", "Which team owns it?": ""}
-    seen = at_a_terminal(environment, answers, "-C", written, "init", "-o", spec, script(tmp_path / "net.pt"))
+    answers = {"  image:": "FP32:batch,3,8,8", "  mask:": "BOOL:batch", "name [spots]:": "", "Which team owns it?": ""}
+    seen = at_a_terminal(environment, answers, "-C", written, "init", "-o", spec, script(tmp_path / "spots.pt"))
     assert [tensor["name"] for tensor in spec_of(spec)["model"]["inputs"]] == ["image", "mask"]  # type: ignore[index]
     assert "warning: a build in a cluster" in seen
     assert "\x1b[3" not in seen, "NO_COLOR is heeded"
