@@ -7,6 +7,7 @@ import queue
 import zlib
 from collections.abc import Callable
 from contextlib import suppress
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -158,7 +159,7 @@ class Sent:
 def test_a_call_is_answered_as_it_was_asked(stream: bool, asked: bytes, size: int, packed: bool) -> None:
     sent = Sent()
     headers = {b"grpc-encoding": asked} if asked else {}
-    call = Call(1, headers, Method(), sent, 0.0, 10_000)
+    call = Call(1, headers, Method(), sent, 0.0, inf, 10_000)
     (call.send if stream else call.answer)(bytes(size))
     assert sent.body[0] == packed
     (message,) = MessageReader({b"grpc-encoding": asked}, 10_000).feed(sent.body)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from slipform_runtime.errors import InferenceError
-from slipform_runtime.http2.connection import Http2Connection, RequestReceived
+from slipform_runtime.http2.connection import DataReceived, Http2Connection, RequestReceived
 from slipform_runtime.http2.frames import Http2Error
 from slipform_runtime.rest.connection import Connections
 from slipform_runtime.rest.exchange import Exchange
@@ -40,7 +40,14 @@ def events_of(parts: list[bytes]) -> tuple[list[Any], bytes, bool]:
             break
         output += connection.output()
         assert len(connection._partial) <= 1 << 20
-    shown = [(event.stream_id, event.headers) if isinstance(event, RequestReceived) else repr(event) for event in seen]
+    shown: list[Any] = []
+    for event in seen:
+        if isinstance(event, RequestReceived):
+            shown.append((event.stream_id, event.headers))
+            if event.ended:  # a body that came with its headers
+                shown.append(repr(DataReceived(event.stream_id, event.data, True)))
+        else:
+            shown.append(repr(event))
     return shown, output, connection.ended
 
 
