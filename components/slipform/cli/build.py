@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .runtime import needs_runtime
 from .where import Stack
 
 if TYPE_CHECKING:
@@ -63,15 +64,12 @@ def build(
 
       slipform build model_specs/fraud.yaml --device --output phone --reports reports
     """
-    from importlib.util import find_spec
-
     from ..engines.build_manifest import MANIFEST, build_manifest
     from ..local import THIS_MACHINE, with_model
     from ..project import find_root, load, read_specs
     from ..spec.findings import SlipformError
 
-    if find_spec("slipform_runtime") is None or find_spec("onnx") is None:
-        raise SlipformError("the build step is not installed here: pip install 'slipform-runtime[build]'")
+    needs_runtime("build")
     root = find_root(spec.absolute().parent)
     if stack is None and output is None:
         raise SlipformError("where to? --output DIR names a model repository, -s STACK publishes to its artifacts")

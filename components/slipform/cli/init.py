@@ -22,7 +22,7 @@ SMALL = 16
 
 def init(
     model: Annotated[
-        Path | None, typer.Argument(metavar="[MODEL]", help="The model's file, or the folder that holds it.")
+        Path | None, typer.Argument(metavar="MODEL", help="The model's file, or the folder that holds it.")
     ] = None,
     name: Annotated[
         str | None, typer.Option("--name", metavar="NAME", help="The model's name; absent: made of the file's.")

@@ -1,4 +1,4 @@
-"""The bundled runtime on this machine: how it is started for ``serve`` and ``bench``, and when it is ready."""
+"""The bundled runtime on this machine: whether it is there, how it is started, and when it is ready."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ import json
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 
-def needs_runtime() -> None:
-    """Raises SlipformError where the runtime is not installed."""
+def needs_runtime(what_for: Literal["serve", "build"] = "serve") -> None:
+    """Raises SlipformError where the runtime is not installed, or not with what a build needs."""
     from importlib.util import find_spec
 
     from ..spec.findings import SlipformError
 
-    if find_spec("slipform_runtime") is None:
-        raise SlipformError("the runtime is not installed here: pip install 'slipform[serve]'")
+    if find_spec("slipform_runtime") is None or (what_for == "build" and find_spec("onnx") is None):
+        package = "slipform-runtime[build]" if what_for == "build" else "slipform[serve]"
+        raise SlipformError(f"the runtime is not installed here: pip install '{package}'")
 
 
 def serve_command(repository: Path, config: Path, *, http: int = 0, grpc: int = 0, metrics: int = 0) -> list[str]:
