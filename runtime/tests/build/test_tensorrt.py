@@ -229,7 +229,7 @@ NAMES = [
 def test_every_name_that_is_used_is_one_of_the_real_bindings() -> None:
     found = importlib.util.find_spec("tensorrt_bindings")
     if found is None or found.origin is None:
-        pytest.skip("needs tensorrt-cu12-bindings, whose library need not load")
+        pytest.skip("needs tensorrt-cu12-bindings (Linux on x86-64); their library need not load")
     (library,) = Path(found.origin).parent.glob("tensorrt*.so")
     symbols = library.read_bytes()
     # A linker lets one text be the end of another, so that only its own end can be looked for.
