@@ -1,5 +1,6 @@
 """`report.json`: what was built, how good it is, and from what. Its schema is `report.schema.json` beside this file."""
 
+from inspect import cleandoc
 from pathlib import Path
 from typing import Any, Literal
 
@@ -82,6 +83,8 @@ def read_report(data: bytes, where: str) -> Report:
 def schema() -> dict[str, Any]:
     """The JSON Schema of the file."""
     made = msgspec.json.schema(Report)
+    for part in made["$defs"].values():
+        part["description"] = cleandoc(part["description"])  # which Python does itself from 3.13 on
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "slipform build report", **made}
 
 

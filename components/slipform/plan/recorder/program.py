@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 from .editable import move_imports
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
     from .job import Answer, Failure, Job
 
 
@@ -69,6 +71,7 @@ def _execute(job: Job, monitor: Any, engine: Any) -> None:
     # As the language host does: a program that fails leaves futures unobserved, and asyncio would talk about them.
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     loop = asyncio.new_event_loop()
+    loop.set_task_factory(_remembering)
     asyncio.set_event_loop(loop)
 
     def main() -> None:
@@ -80,6 +83,26 @@ def _execute(job: Job, monitor: Any, engine: Any) -> None:
         with contextlib.suppress(Exception):
             loop.run_until_complete(loop.shutdown_default_executor())
         loop.close()
+
+
+_RAISED_AT = "_slipform_raised_at"
+
+
+def _remembering(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, Any], **options: Any) -> asyncio.Task[Any]:
+    """A task whose exception keeps the frames that it was raised in.
+
+    asyncio gives them to the first who awaits a task; Pulumi awaits an output's more than once, and what an `apply`
+    raised would come without the user's line.
+    """
+
+    async def remembered() -> Any:
+        try:
+            return await work
+        except Exception as error:
+            error.__dict__.setdefault(_RAISED_AT, error.__traceback__)
+            raise
+
+    return asyncio.Task(remembered(), loop=loop, **options)
 
 
 def _failure(error: BaseException, program: str) -> Failure | None:
@@ -103,6 +126,7 @@ def _last_line(error: BaseException) -> str:
 
 def users_traceback(error: BaseException) -> str:
     """The traceback without the frames of the machinery that ran the program: ours, runpy's, Pulumi's runtime's."""
+    error = error.with_traceback(getattr(error, _RAISED_AT, error.__traceback__))
     formatted = traceback.TracebackException.from_exception(error)
     seen: set[int] = set()
     todo: list[traceback.TracebackException | None] = [formatted]
