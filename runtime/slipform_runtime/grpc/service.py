@@ -201,7 +201,8 @@ class _ModelStreamInfer(Method):
         state = self._open.pop(call, None)
         for part in list(state.parts) if state else ():
             if part.on_disconnect is not None:
-                part.on_disconnect()
+                on_disconnect, part.on_disconnect = part.on_disconnect, None
+                on_disconnect()
 
     def _error(self, error: InferenceError, request_id: str) -> bytes:
         message = self._response(error_message=str(error))

@@ -30,6 +30,7 @@ _HEAD_TOO_LARGE = f"the request's head is larger than {MAX_HEAD_BYTES} bytes"
 _SINGLE = frozenset((b"inference-header-content-length", b"content-encoding", b"content-type", b"host"))
 
 Handler = Callable[[Exchange], None]
+_NOBODYS = Exchange(lambda exchange, data: None, 0.0)
 
 
 class Connections(OpenConnections["HttpConnection"]):
@@ -51,7 +52,7 @@ class HttpConnection(asyncio.Protocol):
         self._shared = shared
         self._loop = shared.loop
         self._transport: Any = None
-        self._parser = httptools.HttpRequestParser(self)
+        self._parser: Any = httptools.HttpRequestParser(self)
         self._reading = False  # a head or a body: that of `_exchange`
         self._exchange = Exchange(self._answered, 0.0)
         self._current: Exchange | None = None  # whose answer is awaited
@@ -78,8 +79,11 @@ class HttpConnection(asyncio.Protocol):
         self._shared.closed(self)
         self._closing = True
         self._waiting.clear()
-        if self._current is not None and self._current.on_disconnect is not None:
-            self._current.on_disconnect()
+        if self._current is not None:
+            self._current.abandon()
+        # These hold the connection, which holds them: bodies would stay until the collector comes by, which is seldom.
+        self._current = self._parser = None
+        self._exchange = _NOBODYS
 
     def data_received(self, data: bytes) -> None:
         """Parse; a syntax error is answered and ends the connection."""

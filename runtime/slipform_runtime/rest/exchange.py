@@ -94,6 +94,12 @@ class Exchange(msgspec.Struct, eq=False):
             packing = asyncio.get_running_loop().run_in_executor(None, compression.compress, body, encoding)
             packing.add_done_callback(lambda done: None if done.cancelled() else send(done.result()))
 
+    def abandon(self) -> None:
+        """The client has gone."""
+        if self.on_disconnect is not None:
+            on_disconnect, self.on_disconnect = self.on_disconnect, None
+            on_disconnect()
+
     def respond_json(self, value: Any, status: int = 200) -> None:
         """Send `value` as JSON."""
         self.respond(status, msgspec.json.encode(value))

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from runtime_testing.transports import Transport
 from slipform_runtime.rest import heads
 from slipform_runtime.rest.connection import Connections, HttpConnection
 from slipform_runtime.rest.exchange import Exchange
@@ -32,33 +33,6 @@ REQUESTS = [
     b"\n\r\n\r\n",
     b"\r\n",
 ]
-
-
-class Transport:
-    """What the server would have sent."""
-
-    def __init__(self) -> None:
-        self.sent = b""
-        self.closing = False
-
-    def get_extra_info(self, name: str) -> None:
-        return None
-
-    def write(self, data: bytes) -> None:
-        self.sent += data
-
-    def write_eof(self) -> None:
-        self.closing = True
-
-    def close(self) -> None:
-        self.closing = True
-
-    def is_closing(self) -> bool:
-        return self.closing
-
-    def pause_reading(self) -> None: ...
-
-    def resume_reading(self) -> None: ...
 
 
 class Forgetful(KnownHeads):
