@@ -15,8 +15,6 @@ from typing import TYPE_CHECKING, Any
 from .editable import move_imports
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
-
     from .job import Answer, Failure, Job
 
 
@@ -88,7 +86,7 @@ def _execute(job: Job, monitor: Any, engine: Any) -> None:
 _RAISED_AT = "_slipform_raised_at"
 
 
-def _remembering(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, Any], **options: Any) -> asyncio.Task[Any]:
+def _remembering(loop: asyncio.AbstractEventLoop, work: Any, **options: Any) -> asyncio.Task[Any]:
     """A task whose exception keeps the frames that it was raised in.
 
     asyncio gives them to the first who awaits a task; Pulumi awaits an output's more than once, and what an `apply`
