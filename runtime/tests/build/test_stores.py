@@ -186,6 +186,18 @@ def test_a_large_file_goes_to_s3_in_parts_and_a_lost_part_is_sent_alone(
     assert store._files.cat_file(f"{bucket}/1/model.onnx") == content
 
 
+def refuse(store: ObjectStore, refused: str, error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the store answer one of S3's methods with an error, each time."""
+    call = store._files.call_s3
+
+    def answer(method: str, **options: Any) -> Any:
+        if method == refused:
+            raise error
+        return call(method, **options)
+
+    monkeypatch.setattr(store._files, "call_s3", answer)
+
+
 def test_an_upload_that_is_given_up_leaves_no_parts(
     tmp_path: Path, bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -193,13 +205,7 @@ def test_an_upload_that_is_given_up_leaves_no_parts(
     monkeypatch.setattr("slipform_runtime.build.stores.uploads.PART_BYTES", 5 << 20)
     store = ObjectStore(bucket)
     call = store._files.call_s3
-
-    def broken(method: str, **options: Any) -> Any:
-        if method == "complete_multipart_upload":
-            raise OSError("the connection is gone")
-        return call(method, **options)
-
-    monkeypatch.setattr(store._files, "call_s3", broken)
+    refuse(store, "complete_multipart_upload", OSError("the connection is gone"), monkeypatch)
     folder = version(tmp_path / "a", "a")
     (folder / "model.onnx").write_bytes(bytes(6 << 20))
     with pytest.raises(Unreachable, match="the connection is gone"):
@@ -231,14 +237,7 @@ def test_who_may_not_list_parts_sends_all_the_same(
 ) -> None:
     monkeypatch.setattr("slipform_runtime.build.stores.uploads.PART_BYTES", 5 << 20)
     store = ObjectStore(bucket)
-    call = store._files.call_s3
-
-    def forbidden(method: str, **options: Any) -> Any:
-        if method == "list_multipart_uploads":
-            raise PermissionError("s3:ListBucketMultipartUploads is not allowed")
-        return call(method, **options)
-
-    monkeypatch.setattr(store._files, "call_s3", forbidden)
+    refuse(store, "list_multipart_uploads", PermissionError("s3:ListBucketMultipartUploads: denied"), monkeypatch)
     folder = version(tmp_path / "a", "a")
     (folder / "model.onnx").write_bytes(bytes(6 << 20))
     assert store.put(folder, 1, replace=False)

@@ -1,10 +1,10 @@
 """The gRPC port against clients that want too much of it, on a transport without sockets."""
 
 import asyncio
-from typing import Any
 
 import pytest
 
+from runtime_testing.transports import Transport
 from slipform_runtime.errors import GrpcStatus
 from slipform_runtime.grpc.call import UnknownMethod
 from slipform_runtime.grpc.connection import GrpcConnection, GrpcConnections
@@ -13,26 +13,6 @@ from slipform_runtime.http2.headers import block
 
 LIMIT = 1_000_000
 HEAD = block((b":method", b"POST"), (b":scheme", b"http"), (b":path", b"/s/M"), (b"content-type", b"application/grpc"))
-
-
-class Transport:
-    """Keeps what is written."""
-
-    def __init__(self) -> None:
-        self.written = b""
-        self.closed = False
-
-    def write(self, data: bytes) -> None:
-        self.written += data
-
-    def close(self) -> None:
-        self.closed = True
-
-    def is_closing(self) -> bool:
-        return self.closed
-
-    def get_extra_info(self, name: str) -> Any:
-        return None
 
 
 async def connected() -> tuple[GrpcConnection, Transport]:
@@ -53,8 +33,8 @@ async def test_unfinished_messages_of_one_connection_are_bounded() -> None:
         for _ in range(55):  # 16 KiB each: 0.9 of the limit a stream
             connection.data_received(frame(FrameType.DATA, 0, stream, bytes(16_384)))
     await asyncio.sleep(0)
-    assert not transport.closed
-    assert b"grpc-status\x01%d" % GrpcStatus.RESOURCE_EXHAUSTED in transport.written
+    assert not transport.closing
+    assert b"grpc-status\x01%d" % GrpcStatus.RESOURCE_EXHAUSTED in transport.sent
     assert sum(call.buffered for call in connection._calls.values()) <= 2 * LIMIT
 
 
@@ -64,8 +44,8 @@ async def test_what_is_no_http_2_is_told_so_and_closed() -> None:
     other = GrpcConnections(asyncio.get_running_loop(), lambda path: UnknownMethod(""), LIMIT)()
     other.connection_made(transport)
     other.data_received(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-    assert transport.closed
-    assert b"speaks HTTP/2" in transport.written
+    assert transport.closing
+    assert b"speaks HTTP/2" in transport.sent
     assert not connection._calls
 
 
@@ -75,7 +55,7 @@ async def test_a_request_that_is_not_grpc_is_answered_by_http() -> None:
     head = block((b":method", b"GET"), (b":scheme", b"http"), (b":path", b"/"))
     connection.data_received(frame(FrameType.HEADERS, END_HEADERS | 1, 1, head))
     await asyncio.sleep(0)
-    assert b"This port speaks gRPC" in transport.written
+    assert b"This port speaks gRPC" in transport.sent
 
 
 @pytest.mark.asyncio
@@ -84,4 +64,4 @@ async def test_an_unknown_method_is_unimplemented() -> None:
     connection.data_received(frame(FrameType.HEADERS, END_HEADERS, 1, HEAD))
     connection.data_received(frame(FrameType.DATA, 1, 1, b"\0\0\0\0\0"))
     await asyncio.sleep(0)
-    assert b"grpc-status\x0212" in transport.written
+    assert b"grpc-status\x0212" in transport.sent
