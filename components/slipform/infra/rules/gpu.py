@@ -11,20 +11,21 @@ NEARLY_FULL = 0.9
 
 def gpu_recordings(server: Server) -> tuple[Recording, ...]:
     """What is recorded about the GPUs, where the server has some and somebody measures them."""
-    return (_gpu_memory(server),) if _is_measured(server) else ()
+    return (_gpu_memory(server),) if is_measured(server) else ()
 
 
 def gpu_alerts(server: Server) -> tuple[Checked, ...]:
     """Alerts about the GPUs, where the server has some and somebody measures them."""
-    return (_gpu_memory_full(server), _gpu_xid(server)) if _is_measured(server) else ()
+    return (_gpu_memory_full(server), _gpu_xid(server)) if is_measured(server) else ()
 
 
-def _is_measured(server: Server) -> bool:
+def is_measured(server: Server) -> bool:
+    """Whether the server has GPUs and somebody measures them."""
     return server.spec.serving.resources.accelerator is not None and not server.stack.lacks("dcgm-exporter")
 
 
 def _gpu_memory(server: Server) -> Recording:
-    used, free = (_by_pod(server, f"DCGM_FI_DEV_FB_{kind}") for kind in ("USED", "FREE"))
+    used, free = (by_pod(server, f"DCGM_FI_DEV_FB_{kind}") for kind in ("USED", "FREE"))
     return Recording("slipform:gpu_memory:ratio", f"{used} / ({used} + {free})", {"server": server.name})
 
 
@@ -55,8 +56,8 @@ def _gpu_memory_full(server: Server) -> Checked:
 def _gpu_xid(server: Server) -> Checked:
     """The gauge keeps the last error for good: what counts is that it changed."""
     lasting = Duration.parse("10m")
-    xid = _by_pod(server, "DCGM_FI_DEV_XID_ERRORS")
-    changed = _by_pod(server, "DCGM_FI_DEV_XID_ERRORS", "changes", "[15m]")
+    xid = by_pod(server, "DCGM_FI_DEV_XID_ERRORS")
+    changed = by_pod(server, "DCGM_FI_DEV_XID_ERRORS", "changes", "[15m]")
     alert = Alert(
         name="SlipformGpuXid",
         expr=f"{xid} > 0 and {changed} > 0",
@@ -82,7 +83,7 @@ def _gpu_xid(server: Server) -> Checked:
     )
 
 
-def _by_pod(server: Server, metric: str, function: str = "", window: str = "") -> str:
+def by_pod(server: Server, metric: str, function: str = "", window: str = "") -> str:
     """A metric of DCGM's exporter by the GPU's user, which is ``exported_pod`` unless Prometheus honours labels."""
     exported, honoured = (
         f'{function}({metric}{{{prefix}namespace="{server.namespace}",{prefix}pod=~"{server.pods}"}}{window})'

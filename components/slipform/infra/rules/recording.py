@@ -11,7 +11,7 @@ from ...spec.modelspec import ModelSpec
 from ...spec.rollout import Shadow
 from ...spec.units import Duration
 from ..queries import joined, latency_seconds, matchers, slower, without_candidate
-from ..slo import SCRAPES, Objective
+from ..slo import SCRAPES, Objective, objectives
 from .kinds import Recording
 
 RATE_WINDOW = Duration.parse("5m")
@@ -43,6 +43,12 @@ class Subject:
         """Labels of the model's alerts: what routes them to those who own it."""
         team = {"team": self.spec.team} if self.spec.team else {}
         return {**self.labels, "server": self.server, **team}
+
+    @property
+    def objectives(self) -> tuple[Objective, ...]:
+        """What is promised of it and can be measured."""
+        slo = self.spec.slo
+        return objectives(slo, self.metrics.latency, self.scrape_interval)[0] if slo else ()
 
     @property
     def pod(self) -> str:
