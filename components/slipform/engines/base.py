@@ -15,6 +15,7 @@ from ..spec.findings import Finding
 from ..spec.modelspec import ModelSpec
 from ..spec.stack import StackConfig
 from ..spec.units import Memory
+from .api import OPEN_INFERENCE, Api
 from .metrics import Metrics
 
 
@@ -167,6 +168,8 @@ class Engine(ABC):
     """Its name as its makers write it."""
     formats: ClassVar[frozenset[str]]
     """Model formats and build targets that it serves."""
+    api: ClassVar[Api] = OPEN_INFERENCE
+    """What clients call of it."""
     holds_requests: ClassVar[bool] = False
     """True where something holds requests while there are no replicas, so that min_replicas may be 0."""
     has_operator: ClassVar[bool] = False

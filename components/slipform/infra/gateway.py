@@ -1,8 +1,6 @@
 """An address outside the cluster: what may be called there, by whom, and with which certificate.
 
-Only what a client of a model needs is routed, path by path: inference, metadata and health of the Open Inference
-Protocol and of the plain routes. Loading and unloading models, metrics, statistics, logging and trace settings,
-shared memory and the model's configuration have no route, whatever the engine would answer.
+Only what a client of a model needs is routed, path by path, as the engine's ``Api`` says it.
 """
 
 from __future__ import annotations
@@ -14,45 +12,26 @@ from ..engines.base import Port, Server
 from ..spec.stack import Gateway
 from ..spec.traffic import Expose
 from .platform import selector
-from .routes import STREAM, Leg, Spec, pinned_versions, served_ports
-
-GRPC_METHODS = (
-    "/inference.GRPCInferenceService/ModelInfer",
-    "/inference.GRPCInferenceService/ModelMetadata",
-    "/inference.GRPCInferenceService/ModelReady",
-    "/inference.GRPCInferenceService/ServerLive",
-    "/inference.GRPCInferenceService/ServerMetadata",
-    "/inference.GRPCInferenceService/ServerReady",
-    "/grpc.health.v1.Health/Check",
-)
-SERVER_PATHS = ("/v2", "/v2/health/live", "/v2/health/ready", "/health", "/ready", "/predict")
+from .routes import Leg, Spec, api_of, pinned_versions, served_ports
 
 
 def public_legs(server: Server, ports: Sequence[Port]) -> Iterator[Leg]:
     """The requests that are let in. Paths are matched exactly: a prefix would let in what is added below it."""
-    numbers, pinned = served_ports(ports), pinned_versions(server.spec)
+    numbers, api = served_ports(ports), api_of(server)
+    pinned = pinned_versions(server.spec) if api.pinned else ()
     if "http" in numbers:
         for version, track in pinned:
-            uris = _exactly(version_paths(server.spec.name, version))
+            uris = _exactly(api.of_version(server.spec.name, version))
             yield Leg(f"http-{version}", "http", numbers["http"], uris, track)
-        paths = [*SERVER_PATHS]
+        paths = [*api.server]
         for model in server.models:
-            paths += model_paths(model.name)
-            paths += () if pinned else version_paths(model.name, model.version)
+            paths += api.of_model(model.name)
+            paths += () if pinned else api.of_version(model.name, model.version)
         yield Leg("http", "http", numbers["http"], _exactly(paths))
     if "grpc" in numbers:
-        yield Leg("grpc-stream", "grpc", numbers["grpc"], _exactly([STREAM]), stream=True)
-        yield Leg("grpc", "grpc", numbers["grpc"], _exactly(GRPC_METHODS))
-
-
-def model_paths(model: str) -> tuple[str, ...]:
-    v2 = f"/v2/models/{model}"
-    return v2, f"{v2}/ready", f"{v2}/infer", f"/predict/{model}", f"/predict/{model}/batch"
-
-
-def version_paths(model: str, version: int) -> tuple[str, ...]:
-    v2 = f"/v2/models/{model}/versions/{version}"
-    return v2, f"{v2}/ready", f"{v2}/infer"
+        if api.stream:
+            yield Leg("grpc-stream", "grpc", numbers["grpc"], _exactly([api.stream]), stream=True)
+        yield Leg("grpc", "grpc", numbers["grpc"], _exactly(api.methods))
 
 
 def gateway_name(server: Server, gateway: Gateway) -> str:

@@ -12,6 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from ..engines import registry
+from ..engines.api import Api
 from ..engines.base import Port, Server
 from ..spec.modelspec import ModelSpec
 from ..spec.rollout import AB, BlueGreen, Canary, Rollout, Shadow
@@ -21,7 +23,6 @@ from .platform import CANDIDATE, STABLE
 
 Spec = dict[str, Any]
 Match = dict[str, Any]
-STREAM = "/inference.GRPCInferenceService/ModelStreamInfer"
 
 
 @dataclass(frozen=True)
@@ -67,15 +68,22 @@ def served_ports(ports: Sequence[Port]) -> dict[str, int]:
 
 def mesh_legs(server: Server, ports: Sequence[Port]) -> Iterator[Leg]:
     """Every request to the server's Service, first the ones that need a treatment of their own."""
-    numbers = served_ports(ports)
+    numbers, api = served_ports(ports), api_of(server)
     if "http" in numbers:
-        for version, track in pinned_versions(server.spec):
-            path = f"/v2/models/{server.spec.name}/versions/{version}"
-            yield Leg(f"http-{version}", "http", numbers["http"], ({"exact": path}, {"prefix": f"{path}/"}), track)
+        for version, track in pinned_versions(server.spec) if api.pinned else ():
+            root = api.root(server.spec.name, version)
+            uris = ({"exact": root}, *({"prefix": f"{root}{mark}"} for mark in api.separators))
+            yield Leg(f"http-{version}", "http", numbers["http"], uris, track)
         yield Leg("http", "http", numbers["http"])
     if "grpc" in numbers:
-        yield Leg("grpc-stream", "grpc", numbers["grpc"], ({"exact": STREAM},), stream=True)
+        if api.stream:
+            yield Leg("grpc-stream", "grpc", numbers["grpc"], ({"exact": api.stream},), stream=True)
         yield Leg("grpc", "grpc", numbers["grpc"])
+
+
+def api_of(server: Server) -> Api:
+    """What clients call of it."""
+    return registry.engine(server.spec.serving.engine).api
 
 
 def pinned_versions(spec: ModelSpec) -> tuple[tuple[int, str], ...]:
