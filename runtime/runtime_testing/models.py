@@ -113,6 +113,33 @@ def slow(loops: int = 40, size: int = 256) -> onnx.ModelProto:
     )
 
 
+def counting() -> onnx.ModelProto:
+    """y = x, after counting to x: as long as a client likes, and no time at all for zeros, as the warm-up sends."""
+    cond, index = (helper.make_tensor_value_info(name, kind, ()) for name, kind in (("c", TensorProto.BOOL), ("i", 7)))
+    body = helper.make_graph(
+        [helper.make_node("Identity", ["c"], ["go_on"]), helper.make_node("Add", ["n", "one"], ["m"])],
+        "body",
+        [index, cond, helper.make_tensor_value_info("n", TensorProto.FLOAT, ())],
+        [helper.make_tensor_value_info("go_on", TensorProto.BOOL, ()), helper.make_tensor_value_info("m", 1, ())],
+    )
+    nodes = [
+        helper.make_node("ReduceMax", ["x"], ["s"], keepdims=0),
+        helper.make_node("Cast", ["s"], ["times"], to=TensorProto.INT64),
+        helper.make_node("Loop", ["times", "", "zero"], ["counted"], body=body),
+        helper.make_node("Mul", ["counted", "zero"], ["z"]),
+        helper.make_node("Add", ["x", "z"], ["y"]),
+    ]
+    return _model(
+        nodes,
+        [("x", TensorProto.FLOAT, ("N", "M"))],  # two dynamic axes: it runs in a thread, however quick the warm-up was
+        [("y", TensorProto.FLOAT, ("N", "M"))],
+        [
+            numpy_helper.from_array(np.array(0, np.float32), "zero"),
+            numpy_helper.from_array(np.array(1, np.float32), "one"),
+        ],
+    )
+
+
 def _model(
     nodes: list[Any],
     inputs: list[tuple[str, int, Sequence[Dim]]],

@@ -9,6 +9,7 @@ from typing import Any
 
 import uvloop
 
+from runtime_testing.waiting import PATIENCE_SECONDS
 from slipform_runtime.server import Options, Server
 from slipform_runtime.settings import Settings, parse_settings
 
@@ -41,7 +42,7 @@ class RunningServer:
         self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
-        _in_time(self._loaded.wait(30))
+        _in_time(self._loaded.wait(PATIENCE_SECONDS))
         if self._failure:
             raise self._failure
 
@@ -85,7 +86,7 @@ class RunningServer:
     ) -> Answer:
         if body is not None and not isinstance(body, bytes | str):
             body = json.dumps(body)
-        connection = http.client.HTTPConnection("127.0.0.1", port or self.http_port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", port or self.http_port, timeout=PATIENCE_SECONDS)
         try:
             connection.request(method, path, body, headers or {})
             response = connection.getresponse()
@@ -120,13 +121,13 @@ class RunningServer:
             done.set()
 
         self.loop.call_soon_threadsafe(run)
-        _in_time(done.wait(10))
+        _in_time(done.wait(PATIENCE_SECONDS))
         return result["value"]
 
     def stop(self) -> None:
         if self._thread.is_alive() and not self.loop.is_closed():
             self.loop.call_soon_threadsafe(self.server.stop)
-        self._thread.join(20)
+        self._thread.join(PATIENCE_SECONDS)
         _in_time(not self._thread.is_alive())
 
 

@@ -5,9 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from runtime_testing.serving import RunningServer
 from slipform_runtime.logs import log
+
+# No example has a time limit: how long one takes is up to the machine.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 
 @pytest.fixture(autouse=True)

@@ -1,15 +1,17 @@
 """The response cache: what is the same question, and for how long the answer holds."""
 
-import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from runtime_testing.models import add_sub, constant, picky, put, slow
+from runtime_testing.holding import held
+from runtime_testing.models import add_sub, constant, picky, put
 from runtime_testing.serving import RunningServer
+from runtime_testing.waiting import until
 from slipform_runtime.cache import ResponseCache
 
 Serve = Callable[..., RunningServer]
@@ -104,19 +106,13 @@ def test_failures_are_not_kept(repository: Path, serve: Serve) -> None:
 
 
 def test_simultaneous_equal_requests_run_once(repository: Path, serve: Serve) -> None:
-    put(repository, "m", slow(loops=200), CACHED)
+    put(repository, "m", constant(1), CACHED)
     server = serve(repository)
-    before = server.metric("nv_inference_exec_count", model="m")
-    answers: list[int] = []
-    threads = [
-        threading.Thread(target=lambda: answers.append(infer(server, "m", datatype="FP32").status)) for _ in range(6)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert answers == [200] * 6
-    assert (server.metric("nv_inference_exec_count", model="m") or 0) - (before or 0) == 1
+    with ThreadPoolExecutor(6) as clients, held(server, "m"):
+        answers = [clients.submit(infer, server, "m", datatype="FP32") for _ in range(6)]
+        until(lambda: server.metric("model_active_requests", model="m") == 6)
+    assert [answer.result().status for answer in answers] == [200] * 6
+    assert server.metric("nv_inference_exec_count", model="m") == 1
     assert server.metric("model_active_requests", model="m") == 0
 
 

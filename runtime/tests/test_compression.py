@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 
 from runtime_testing.models import identity, put
 from runtime_testing.serving import RunningServer
+from runtime_testing.waiting import PATIENCE_SECONDS
 from slipform_runtime import compression
 from slipform_runtime.errors import InvalidRequest
 from slipform_runtime.grpc.call import Call, Method
@@ -175,7 +176,7 @@ def test_a_stream_is_compressed_as_it_was_asked(server: RunningServer) -> None:
     client.start_stream(lambda result, error: answers.put((result, error)), compression_algorithm="gzip")
     for _ in range(3):
         client.async_stream_infer("echo", [tensor(tritonclient.grpc, value)])
-    for result, error in [answers.get(timeout=5) for _ in range(3)]:
+    for result, error in [answers.get(timeout=PATIENCE_SECONDS) for _ in range(3)]:
         assert error is None
         np.testing.assert_array_equal(result.as_numpy("y"), value)
     client.stop_stream()

@@ -357,7 +357,7 @@ def outcome(stream: bytes, cut: int) -> tuple[list[Any], list[tuple[int, int, in
     return seen, frames(connection.output()), error
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(sent=st.lists(st.one_of(_FRAMES, _USUAL, _USUAL), max_size=12))
 def test_a_request_read_in_one_step_is_what_it_is_frame_by_frame(sent: list[bytes]) -> None:
     stream = b"".join(sent)

@@ -81,7 +81,7 @@ def test_what_is_unusual_has_no_form(data: bytes) -> None:
     assert forms.find(data) is None
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.sampled_from(MESSAGES), st.data())
 def test_whatever_looks_like_a_known_form_is_read_as_if_nothing_were_known(data: bytes, draw: st.DataObject) -> None:
     forms = GrpcForms()
@@ -105,7 +105,7 @@ def test_a_client_of_many_forms_makes_the_server_keep_few(monkeypatch: pytest.Mo
         assert len(forms._known) <= 8
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     outputs=st.dictionaries(
         st.text(min_size=1, max_size=5),

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from slipform_runtime.errors import InvalidRequest
@@ -89,7 +89,6 @@ _PIECES = [
 ]
 
 
-@settings(deadline=None)
 @given(st.sampled_from(JSON_BODIES), st.data())
 def test_whatever_looks_like_a_known_form_is_read_as_if_nothing_were_known(body: bytes, data: st.DataObject) -> None:
     forms = RestForms()
@@ -102,7 +101,6 @@ def test_whatever_looks_like_a_known_form_is_read_as_if_nothing_were_known(body:
     assert outcome(forms.decode, changed) == outcome(decode_request, changed)
 
 
-@settings(deadline=None)
 @given(st.lists(st.floats(width=32, allow_nan=False, allow_infinity=False), min_size=4, max_size=4))
 def test_numbers_between_known_bytes_are_exact(numbers: list[float]) -> None:
     forms = RestForms()
@@ -133,7 +131,6 @@ def test_binary_tensors_after_a_known_text_are_the_bodys_bytes() -> None:
     assert form.is_binary("y")
 
 
-@settings(deadline=None)
 @given(st.integers(-8, 8), st.integers(-4, 4))
 def test_a_known_text_with_more_or_fewer_bytes_is_refused_as_ever(more: int, shift: int) -> None:
     forms = RestForms()

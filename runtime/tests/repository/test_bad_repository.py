@@ -178,7 +178,7 @@ _FIELDS = st.sampled_from([field.name for field in ModelConfig.DESCRIPTOR.fields
 _VALUES = st.sampled_from(['"x"', "1", "-1", "[1]", "{}", "{ }", "true", "TYPE_FP32", "18446744073709551615"])
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(fields=st.lists(st.tuples(_FIELDS, _VALUES), max_size=3))
 def test_any_config_is_served_or_says_why(
     tmp_path_factory: pytest.TempPathFactory, fields: list[tuple[str, str]]

@@ -1,7 +1,6 @@
 """Loading a version: how many threads a small model gets."""
 
 from pathlib import Path
-from time import sleep
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from slipform_runtime.repository.loader import load_version
 
 
 class Threaded:
-    """A backend whose runs take as long as the number of threads says."""
+    """A backend whose runs take as long as the number of threads says, by a clock of its own."""
 
     name = platform = "threaded"
     default_filename = "model.onnx"
@@ -25,6 +24,7 @@ class Threaded:
     def __init__(self, seconds: dict[int, float]) -> None:
         self.seconds = seconds
         self.open: list[int] = []
+        self.now = 0.0
 
     def load(self, path: Path, device: Device, config: Any) -> Any:
         instance = OnnxBackend().load(path, device, config)
@@ -32,7 +32,7 @@ class Threaded:
         self.open.append(device.threads)
 
         def slowed(inputs: Any, outputs: Any) -> dict[str, "np.ndarray[Any, Any]"]:
-            sleep(self.seconds[device.threads])
+            self.now += self.seconds[device.threads]
             return run(inputs, outputs)
 
         def closed() -> None:
@@ -59,6 +59,7 @@ def test_a_small_model_has_one_thread_unless_more_make_it_quicker(
     put(tmp_path, "wine", classifier())
     monkeypatch.setattr(loader, "available_cpus", lambda: 4)
     monkeypatch.setattr(loader, "backend_for", lambda config, files: backend)
+    monkeypatch.setattr(warmup, "perf_counter", lambda: backend.now)
     monkeypatch.setattr(warmup, "INLINE_LIMIT_SECONDS", 0.05)
     load_version(tmp_path / "wine", 1, ModelConfig(name="wine"))
     assert backend.open == [threads]

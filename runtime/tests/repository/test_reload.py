@@ -3,7 +3,6 @@
 import json
 import shutil
 import threading
-import time
 import weakref
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from runtime_testing.models import BATCHING, constant, picky, put
 from runtime_testing.serving import RunningServer
+from runtime_testing.waiting import PATIENCE_SECONDS, until
 from slipform_runtime.repository.version import ModelVersion
 
 Serve = Callable[..., RunningServer]
@@ -41,7 +41,7 @@ def follow(server: RunningServer) -> None:
     server.loop.call_soon_threadsafe(
         lambda: server.loop.create_task(server.server.repository.follow()).add_done_callback(lambda _: done.set())
     )
-    assert done.wait(20)
+    assert done.wait(PATIENCE_SECONDS)
 
 
 def test_the_latest_version_answers(repository: Path, serve: Serve) -> None:
@@ -152,9 +152,7 @@ def test_a_version_that_fails_too_often_is_rolled_back(repository: Path, serve: 
         return server.post("/v2/models/m/infer", body).status
 
     assert [look_up(50) for _ in range(3)] == [500, 500, 500]
-    deadline = time.monotonic() + 10
-    while server.get("/v2/models/m").json["versions"] != ["1"] and time.monotonic() < deadline:
-        threading.Event().wait(0.02)
+    until(lambda: server.get("/v2/models/m").json["versions"] == ["1"])
     assert look_up(50) == 200
     reasons = {row["version"]: row["reason"] for row in server.post("/v2/repository/index", {}).json}
     assert "3 failed executions" in reasons["2"]
@@ -207,7 +205,4 @@ def test_a_replaced_version_gives_its_session_back(repository: Path, serve: Serv
     del replaced
     add(repository, 2, constant(2))
     follow(server)
-    deadline = time.monotonic() + 10
-    while session() is not None and time.monotonic() < deadline:
-        threading.Event().wait(0.02)
-    assert session() is None
+    until(lambda: session() is None)

@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from runtime_testing.transports import Transport
@@ -79,7 +79,6 @@ def ports(loop: asyncio.AbstractEventLoop) -> tuple[Connections, Connections]:
     return knowing, forgetful
 
 
-@settings(deadline=None)
 @given(st.lists(st.lists(st.sampled_from(REQUESTS), min_size=1, max_size=4), min_size=1, max_size=4), st.data())
 def test_known_heads_change_no_answer(
     loop: asyncio.AbstractEventLoop, clients: list[list[bytes]], data: st.DataObject
