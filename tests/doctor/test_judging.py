@@ -44,7 +44,10 @@ FULL = Seen(
     },
     namespace_exists=True,
     nodes=(Node("gpu-0", {"kubernetes.io/hostname": "gpu-0"}, gpus=1),),
-    workloads=tuple(Workload("Deployment", "system", image.rpartition("/")[2], (image,)) for image in IMAGES),
+    workloads=(
+        *(Workload("Deployment", "system", image.rpartition("/")[2], (image,)) for image in IMAGES),
+        Workload("Deployment", "monitoring", "grafana", ("kiwigrid/k8s-sidecar", "grafana/grafana")),
+    ),
     prometheuses=(Prometheus("monitoring/k8s"),),
 )
 
@@ -102,6 +105,9 @@ def test_an_empty_cluster_has_nothing_and_of_policies_nobody_can_tell() -> None:
         (without("nvidia/k8s-device-plugin"), "gpu-device-plugin", "has", "1 node with 1 GPU for pods"),
         (replace(FULL, nodes=()), "gpu-device-plugin", "has", "Deployment system/k8s-device-plugin"),
         (without("nvidia/k8s-device-plugin", nodes=()), "gpu-device-plugin", "lacks", "runs k8s-device-plugin or gpu-"),
+        (without("grafana/grafana"), "grafana", "lacks", "no Deployment or DaemonSet runs grafana/grafana"),
+        (without("grafana/grafana", workloads=(Workload("Deployment", "monitoring", "grafana", ("grafana/grafana",)),)),
+         "grafana", "lacks", "Deployment monitoring/grafana has no sidecar"),
         (without("calico/node"), "network-policy", "unknown", "no API says it"),
         (without("calico/node", workloads=(Workload("DaemonSet", "kube-system", "aws-node",
          ("amazon/aws-network-policy-agent",), ("--enable-network-policy=true",)),)),

@@ -247,6 +247,14 @@ def test_a_part_whose_controller_the_cluster_lacks_is_left_out(capability: str, 
         assert not made(cpu_spec(), stack=less).all(kind)
 
 
+@pytest.mark.parametrize("lacking", ["grafana", "prometheus-operator"])
+def test_a_dashboard_needs_grafana_and_the_rules_whose_records_it_shows(lacking: str) -> None:
+    stack = stack_config()
+    less = stack.model_copy(update={"has": tuple(has for has in stack.has if has != lacking)})
+    assert "resnet50-dashboard" in {each.name for each in made(cpu_spec()).all(":ConfigMap")}
+    assert "resnet50-dashboard" not in {each.name for each in made(cpu_spec(), stack=less).all(":ConfigMap")}
+
+
 def test_a_default_that_is_written_out_changes_nothing() -> None:
     brief = cpu_spec()
     whole = ModelSpec.model_validate(brief.model_dump(mode="json"))

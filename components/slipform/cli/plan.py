@@ -38,7 +38,7 @@ def plan(
     ] = None,
     rules: Annotated[
         Path | None,
-        typer.Option("--rules", metavar="DIR", help="Write Prometheus' rules and their promtool tests to this folder."),
+        typer.Option("--rules", metavar="DIR", help="Write Prometheus' rules, their promtool tests and Grafana's dashboards to this folder."),
     ] = None,
     per: Annotated[Per, typer.Option("--per", help="One manifest file per model, or per resource.")] = Per.model,
     preview: Annotated[
@@ -108,10 +108,10 @@ def _show(graph: Graph, view: View) -> None:
 
 
 def _write_rules(project: Project, directory: Path) -> None:
-    from ..infra.rules.files import rule_files
+    from ..infra.monitoring_files import monitoring_files
     from ..plan.views.folder import write
 
-    write(directory, rule_files(project))
+    write(directory, monitoring_files(project))
     typer.echo(f"wrote {directory}; promtool test rules {directory}/*.tests.yaml proves them", err=True)
 
 

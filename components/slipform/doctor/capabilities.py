@@ -54,6 +54,7 @@ SIGNS: dict[Capability, _Signs] = {
     "cluster-autoscaler": _Signs(program=("cluster-autoscaler",)),
     "gpu-device-plugin": _Signs(program=("k8s-device-plugin", "gpu-operator")),
     "dcgm-exporter": _Signs(program=("dcgm-exporter",)),
+    "grafana": _Signs(program=("grafana/grafana",)),
     "metrics-server": _Signs(api="metrics.k8s.io"),
     "network-policy": _Signs(program=("calico/node", "cilium", "antrea", "weave-npc", "kube-router", "azure-npm")),
 }  # fmt: skip
@@ -99,6 +100,15 @@ def _gpu_plugin(capability: Capability, seen: Seen) -> Verdict:
 
 
 def _network_policy(capability: Capability, seen: Seen) -> Verdict:
+def _grafana(capability: Capability, seen: Seen) -> Verdict:
+    """Without the sidecar beside it nobody hands a ConfigMap to Grafana."""
+    verdict = _by_signs(capability, seen)
+    running = _running(seen, SIGNS[capability].program) or []
+    if verdict.state == "has" and not any("sidecar" in image for each in running for image in each.images):
+        return Verdict(capability, "lacks", f"{running[0]} has no sidecar that loads dashboards")
+    return verdict
+
+
     """No API says whether policies are enforced: known plugins do, and the VPC CNI when its agent is told to."""
     agents = _running(seen, ("aws-network-policy-agent",))
     if agents and any(each == "--enable-network-policy=true" for agent in agents for each in agent.arguments):
@@ -112,6 +122,7 @@ def _network_policy(capability: Capability, seen: Seen) -> Verdict:
 _SPECIAL: dict[Capability, Callable[[Capability, Seen], Verdict]] = {
     "gpu-device-plugin": _gpu_plugin,
     "network-policy": _network_policy,
+    "grafana": _grafana,
 }
 _HIDDEN = "you may not list Deployments and DaemonSets, by which its program would be seen"
 

@@ -43,6 +43,11 @@ NEEDS: dict[Capability, tuple[str, str]] = {
         "NVIDIA's DCGM exporter",
         "a DaemonSet on the GPU nodes, alone or by the GPU Operator: https://github.com/NVIDIA/dcgm-exporter",
     ),
+    "grafana": (
+        "Grafana with the sidecar that loads dashboards",
+        "kube-prometheus-stack brings both: "
+        "https://github.com/grafana/helm-charts/tree/main/charts/grafana#sidecar-for-dashboards",
+    ),
     "metrics-server": (
         "metrics-server",
         "one small server: https://github.com/kubernetes-sigs/metrics-server",

@@ -2,6 +2,7 @@
 
 from .autoscaler import Autoscaler, AutoscalerArgs, ScaleTarget
 from .build import EngineBuild, EngineBuildArgs
+from .dashboard.component import Dashboard, DashboardArgs
 from .disruption import PodDisruptionBudget, PodDisruptionBudgetArgs
 from .identity import WorkloadIdentity, WorkloadIdentityArgs
 from .model_service import ModelService, ModelServiceArgs
@@ -18,6 +19,8 @@ from .traffic import TrafficRoute, TrafficRouteArgs
 __all__ = [
     "Autoscaler",
     "AutoscalerArgs",
+    "Dashboard",
+    "DashboardArgs",
     "EngineBuild",
     "EngineBuildArgs",
     "GpuNodePool",

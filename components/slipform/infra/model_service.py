@@ -17,6 +17,7 @@ from ..spec.modelspec import ModelSpec
 from ..spec.nodes import PoolReference
 from .autoscaler import Autoscaler, AutoscalerArgs
 from .build import EngineBuild, EngineBuildArgs
+from .dashboard.component import Dashboard, DashboardArgs
 from .disruption import PodDisruptionBudget, PodDisruptionBudgetArgs
 from .identity import WorkloadIdentity, WorkloadIdentityArgs, existing_account, served_uris
 from .network_policy import NetworkPolicy, NetworkPolicyArgs, is_restricted
@@ -27,6 +28,7 @@ from .progressive import ProgressiveRollout, ProgressiveRolloutArgs
 from .project_files import model_files
 from .routes import endpoints
 from .rules.component import ServiceLevelRules, ServiceLevelRulesArgs
+from .rules.server import Server as WatchedServer
 from .scaling import scaling_plan
 from .service import create_service
 from .serving import ServingDeployment, ServingDeploymentArgs
@@ -80,6 +82,7 @@ class ModelService(pulumi.ComponentResource):
         self._create_network_policy()
         self.rules = self._create_rules()
 
+        self.dashboard = self._create_dashboard()
         self.register_outputs({"endpoints": self.endpoints, "scaling": self.scaling})
 
     @property
@@ -233,6 +236,14 @@ class ModelService(pulumi.ComponentResource):
 
     def _create_rules(self) -> ServiceLevelRules | None:
         if self._platform.stack.lacks("prometheus-operator"):
+    def _create_dashboard(self) -> Dashboard | None:
+        """It shows what the rules record, so there is none without them."""
+        if self._platform.stack.lacks("grafana") or self.rules is None:
+            return None
+        hpas = tuple(autoscaler.hpa_name for autoscaler in self.autoscalers.values())
+        watched = WatchedServer(self._name, self._args.specs, self._workloads.targets, hpas, self._platform.stack)
+        return Dashboard(self._name, DashboardArgs(self._platform, watched, self._metrics), opts=self._within)
+
             return None
         return ServiceLevelRules(
             self._name,

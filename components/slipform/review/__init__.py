@@ -68,6 +68,7 @@ def review_stack(stack: StackConfig) -> Iterator[Finding]:
     yield from pools.stack_problems(stack)
     yield from access.stack_problems(stack)
     yield from images.stack_problems(stack)
+    yield from monitoring.stack_problems(stack)
 
 
 def review_together(specs: Sequence[ModelSpec]) -> Iterator[tuple[ModelSpec, Finding]]:

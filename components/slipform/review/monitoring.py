@@ -1,4 +1,4 @@
-"""What a spec's hardware needs so that somebody is told when it fails."""
+"""What has to be there so that somebody is told when something fails, and can look at it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,17 @@ from ..infra.capabilities import how_to_get
 from ..spec.findings import Finding
 from ..spec.modelspec import ModelSpec
 from ..spec.stack import StackConfig
+
+
+def stack_problems(stack: StackConfig) -> Iterator[Finding]:
+    """Dashboards of what nobody records; the paths are the stack config's."""
+    if not stack.lacks("grafana") and stack.lacks("prometheus-operator"):
+        yield Finding(
+            "no dashboards are made: they show what rules record, which needs the Prometheus Operator",
+            path=("has",),
+            severity="warning",
+            remedy=how_to_get("prometheus-operator"),
+        )
 
 
 def problems(spec: ModelSpec, stack: StackConfig | None) -> Iterator[Finding]:

@@ -14,7 +14,7 @@ from .vocabulary import LabelKey, LabelValue, Many, Name, Part, ResourceName
 
 Capability = Literal[
     "istio", "prometheus-operator", "prometheus-adapter", "keda", "karpenter", "argo-rollouts",
-    "cluster-autoscaler", "gpu-device-plugin", "dcgm-exporter", "metrics-server", "network-policy",
+    "cluster-autoscaler", "gpu-device-plugin", "dcgm-exporter", "grafana", "metrics-server", "network-policy",
 ]  # fmt: skip
 
 
@@ -239,6 +239,22 @@ class Prometheus(Part):
     )
 
 
+class Grafana(Part):
+    """How the sidecar of Grafana's Helm chart finds dashboards; the defaults are those of kube-prometheus-stack."""
+
+    labels: dict[LabelKey, LabelValue] = Field(
+        default={"grafana_dashboard": "1"},
+        min_length=1,
+        description="Labels by which it selects ConfigMaps.",
+        examples=[{"grafana_dashboard": "1"}],
+    )
+    annotations: dict[LabelKey, str] = Field(
+        default={},
+        description="Annotations of the ConfigMaps, such as the folder that the sidecar's folderAnnotation names.",
+        examples=[{"grafana_folder": "Models"}],
+    )
+
+
 class StackConfig(Part):
     """What a stack decides; each field is a key ``slipform:<field>`` of its config."""
 
@@ -264,6 +280,11 @@ class StackConfig(Part):
     )
     prometheus: Prometheus = Field(
         default=Prometheus(), description="Monitoring.", examples=[{"namespace": "monitoring"}]
+    )
+    grafana: Grafana = Field(
+        default=Grafana(),
+        description="Where dashboards go; made where `has` names grafana and prometheus-operator.",
+        examples=[{"annotations": {"grafana_folder": "Models"}}],
     )
     protected: bool = Field(
         default=False, description="Node pools and routes can't be deleted by mistake.", examples=[True]

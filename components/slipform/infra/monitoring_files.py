@@ -1,0 +1,28 @@
+"""What watches a stack's servers, as files: rules with the tests that prove them, dashboards. No program is run."""
+
+from __future__ import annotations
+
+from ..engines import registry
+from ..project import Project
+from .autoscaler import hpa_name
+from .dashboard.board import board
+from .rules.groups import rule_groups
+from .rules.promtool import promtool_tests, rule_file
+from .rules.server import Server
+from .workloads import workloads
+
+
+def monitoring_files(project: Project) -> dict[str, str]:
+    """Texts by file name: ``<server>.rules.yaml``, ``.tests.yaml`` (promtool's) and ``.dashboard.json`` (Grafana's)."""
+    texts: dict[str, str] = {}
+    for service in project.services:
+        engine = registry.engine(service.specs[0].serving.engine)
+        metrics = engine.metrics(project.stack)
+        found = workloads(engine, service.name, service.specs, project.stack, project.root)
+        hpas = tuple(hpa_name(found.target(track)) for track in found.scaled)
+        server = Server(service.name, service.specs, found.targets, hpas, project.stack)
+        groups = rule_groups(server, metrics)
+        texts[f"{service.name}.rules.yaml"] = rule_file(groups)
+        texts[f"{service.name}.tests.yaml"] = promtool_tests(groups, f"{service.name}.rules.yaml")
+        texts[f"{service.name}.dashboard.json"] = board(server, metrics)
+    return texts
