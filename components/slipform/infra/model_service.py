@@ -81,8 +81,8 @@ class ModelService(pulumi.ComponentResource):
         self._create_disruption_budget()
         self._create_network_policy()
         self.rules = self._create_rules()
-
         self.dashboard = self._create_dashboard()
+
         self.register_outputs({"endpoints": self.endpoints, "scaling": self.scaling})
 
     @property
@@ -236,14 +236,6 @@ class ModelService(pulumi.ComponentResource):
 
     def _create_rules(self) -> ServiceLevelRules | None:
         if self._platform.stack.lacks("prometheus-operator"):
-    def _create_dashboard(self) -> Dashboard | None:
-        """It shows what the rules record, so there is none without them."""
-        if self._platform.stack.lacks("grafana") or self.rules is None:
-            return None
-        hpas = tuple(autoscaler.hpa_name for autoscaler in self.autoscalers.values())
-        watched = WatchedServer(self._name, self._args.specs, self._workloads.targets, hpas, self._platform.stack)
-        return Dashboard(self._name, DashboardArgs(self._platform, watched, self._metrics), opts=self._within)
-
             return None
         return ServiceLevelRules(
             self._name,
@@ -258,6 +250,14 @@ class ModelService(pulumi.ComponentResource):
             ),
             opts=self._within,
         )
+
+    def _create_dashboard(self) -> Dashboard | None:
+        """It shows what the rules record, so there is none without them."""
+        if self._platform.stack.lacks("grafana") or self.rules is None:
+            return None
+        hpas = tuple(autoscaler.hpa_name for autoscaler in self.autoscalers.values())
+        watched = WatchedServer(self._name, self._args.specs, self._workloads.targets, hpas, self._platform.stack)
+        return Dashboard(self._name, DashboardArgs(self._platform, watched, self._metrics), opts=self._within)
 
     @property
     def _placement(self) -> Placement:
