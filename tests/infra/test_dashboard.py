@@ -135,6 +135,8 @@ def test_the_dashboard_is_one_that_grafana_reads() -> None:
         taken |= cells
         if panel["type"] != "row":
             assert {target["datasource"]["uid"] for target in panel["targets"]} == {"${datasource}"}
+            letters = [target["refId"] for target in panel["targets"]]
+            assert sorted(set(letters)) == letters != [""], "Grafana keeps one query of a letter"
 
 
 def test_the_next_version_takes_the_place_of_the_last_and_no_other_servers() -> None:

@@ -99,7 +99,6 @@ def _gpu_plugin(capability: Capability, seen: Seen) -> Verdict:
     return _by_signs(capability, seen)
 
 
-def _network_policy(capability: Capability, seen: Seen) -> Verdict:
 def _grafana(capability: Capability, seen: Seen) -> Verdict:
     """Without the sidecar beside it nobody hands a ConfigMap to Grafana."""
     verdict = _by_signs(capability, seen)
@@ -109,6 +108,7 @@ def _grafana(capability: Capability, seen: Seen) -> Verdict:
     return verdict
 
 
+def _network_policy(capability: Capability, seen: Seen) -> Verdict:
     """No API says whether policies are enforced: known plugins do, and the VPC CNI when its agent is told to."""
     agents = _running(seen, ("aws-network-policy-agent",))
     if agents and any(each == "--enable-network-policy=true" for agent in agents for each in agent.arguments):
@@ -121,8 +121,8 @@ def _grafana(capability: Capability, seen: Seen) -> Verdict:
 
 _SPECIAL: dict[Capability, Callable[[Capability, Seen], Verdict]] = {
     "gpu-device-plugin": _gpu_plugin,
-    "network-policy": _network_policy,
     "grafana": _grafana,
+    "network-policy": _network_policy,
 }
 _HIDDEN = "you may not list Deployments and DaemonSets, by which its program would be seen"
 

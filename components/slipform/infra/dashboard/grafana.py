@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from string import ascii_uppercase
 
 from grafana_foundation_sdk.builders import common as look
 from grafana_foundation_sdk.builders import dashboard as grafana
@@ -70,8 +71,9 @@ def _panel(panel: Panel) -> timeseries.Panel | stat.Panel | statetimeline.Panel:
         case "states":
             built = _states(panel)
     built.title(panel.title).description(panel.description).datasource(SOURCE).height(HEIGHT)
-    for query in panel.queries:
-        built.with_target(prometheus.Dataquery().expr(query.expr).legend_format(query.legend).datasource(SOURCE))
+    for letter, query in zip(ascii_uppercase, panel.queries, strict=False):
+        target = prometheus.Dataquery().expr(query.expr).legend_format(query.legend).datasource(SOURCE)
+        built.with_target(target.ref_id(letter))
     return built
 
 
