@@ -50,11 +50,13 @@ def _fetch_model(model: ManifestModel, sources: dict[str, Source], beside: Path,
         else _empty_version(version, folder)
         for version in model.versions
     ]
-    if model.config:
-        # After the versions: a server that polls finds the config only when they are there.
-        temporary = folder / ".config.pbtxt.partial"
-        shutil.copyfile(beside / model.config, temporary)
-        temporary.replace(folder / "config.pbtxt")
+    # After the versions: a server that polls finds the config only when they are there.
+    for path, file in model.beside.items():
+        target = folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = target.with_name(f".{target.name}.partial")
+        shutil.copyfile(beside / file, temporary)
+        temporary.replace(target)
     return folders
 
 

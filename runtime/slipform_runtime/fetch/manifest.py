@@ -10,6 +10,7 @@ from slipform_runtime.fetch.errors import ManifestError
 
 ModelName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]{0,127}$")]
 FileName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.\-]*$")]
+FilePath = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.\-]*(/[A-Za-z0-9_][A-Za-z0-9_.\-]*)*$")]
 Digest = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
 VersionNumber = Annotated[int, msgspec.Meta(gt=0)]
 
@@ -47,11 +48,21 @@ class ManifestVersion(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
 
 class ManifestModel(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """One model; `config` is a file beside the manifest, which becomes its config.pbtxt."""
+    """One model; `config` is a file beside the manifest, which becomes its config.pbtxt.
+
+    `files` are more of these, by the path in the model's folder that each becomes: what another server than Triton
+    wants beside the versions.
+    """
 
     name: ModelName
     versions: list[ManifestVersion]
     config: FileName | None = None
+    files: dict[FilePath, FileName] = {}
+
+    @property
+    def beside(self) -> dict[str, str]:
+        """From each path in the model's folder to the file beside the manifest."""
+        return {**self.files, **({"config.pbtxt": self.config} if self.config else {})}
 
 
 class Manifest(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -78,8 +89,11 @@ def read_manifest(path: Path) -> Manifest:
         for version in model.versions:
             if version.uri is None and (version.sha256 or version.filename):
                 raise ManifestError(f"{path}: version {version.version} of model '{model.name}' has no uri")
-        if model.config and not (path.parent / model.config).is_file():
-            raise ManifestError(
-                f"{path}: model '{model.name}' names the config '{model.config}', which is not beside it"
-            )
+        for target, file in model.beside.items():
+            if not (path.parent / file).is_file():
+                raise ManifestError(
+                    f"{path}: model '{model.name}' names the file '{file}' for its {target}, which is not beside it"
+                )
+            if target.split("/")[0] in {str(number) for number in numbers}:
+                raise ManifestError(f"{path}: model '{model.name}' puts {target} into a version's folder")
     return manifest

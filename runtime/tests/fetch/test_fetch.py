@@ -65,6 +65,36 @@ def test_the_config_becomes_config_pbtxt(tmp_path: Path, store: Path) -> None:
     assert (tmp_path / "models/wine/config.pbtxt").read_text() == "max_batch_size: 8"
 
 
+def test_files_beside_the_manifest_go_where_it_says_in_the_models_folder(tmp_path: Path, store: Path) -> None:
+    (tmp_path / "wine.manifest.json").write_text("{}")
+    files = {"MAR-INF/MANIFEST.json": "wine.manifest.json"}
+    path = manifest(tmp_path, {"version": 1, "uri": f"file://{store}"}, files=files)
+    for _ in range(2):  # a pod that is started again
+        fetch(path, tmp_path / "models")
+    assert (tmp_path / "models/wine/MAR-INF/MANIFEST.json").read_text() == "{}"
+    assert sorted(found.name for found in (tmp_path / "models/wine").iterdir()) == ["1", "MAR-INF"]
+
+
+@pytest.mark.parametrize(
+    ("target", "file", "words"),
+    [
+        ("handler.py", "missing.py", "which is not beside it"),
+        ("1/model.onnx", "wine.py", "into a version's folder"),
+        ("../other/handler.py", "wine.py", "matching regex"),
+        ("/etc/passwd", "wine.py", "matching regex"),
+        ("handler.py", "../wine.py", "matching regex"),
+    ],
+)
+def test_a_file_that_is_not_there_or_leads_elsewhere_is_refused(
+    tmp_path: Path, store: Path, target: str, file: str, words: str
+) -> None:
+    (tmp_path / "wine.py").write_text("")
+    path = manifest(tmp_path, {"version": 1, "uri": f"file://{store}"}, files={target: file})
+    with pytest.raises(ManifestError, match=words):
+        fetch(path, tmp_path / "models")
+    assert not (tmp_path / "models").exists()
+
+
 def test_a_version_from_nowhere_is_an_ensembles_empty_folder(tmp_path: Path) -> None:
     to = tmp_path / "models"
     for _ in range(2):
