@@ -9,7 +9,7 @@ import pytest
 
 from slipform.engines import fastapi_metrics
 from slipform.engines.mesh import ISTIO_LATENCY
-from slipform.engines.metrics import Histogram, Measure, Metrics, NoHistogram
+from slipform.engines.metrics import Histogram, Measure, Metrics, NoHistogram, required
 from slipform.engines.registry import engine
 from slipform.spec.units import Duration
 from slipform_runtime.errors import Outcome
@@ -129,7 +129,7 @@ def test_errors_are_what_is_the_servers_fault(
     metrics: Metrics, metric: str, label: str, kinds: dict[str, bool], promtool: Path, tmp_path: Path
 ) -> None:
     loads = [series(metric, "0+15x40", **{label: kind}) for kind in kinds]
-    assert_value(promtool, tmp_path, metrics.errors.promql(MATCHERS), loads, sum(kinds.values()))
+    assert_value(promtool, tmp_path, required(metrics.errors).promql(MATCHERS), loads, sum(kinds.values()))
 
 
 def test_all_of_tritons_requests_are_counted(promtool: Path, tmp_path: Path) -> None:
@@ -137,11 +137,11 @@ def test_all_of_tritons_requests_are_counted(promtool: Path, tmp_path: Path) -> 
         series("nv_inference_request_success", "0+150x40"),
         *(series("nv_inference_request_failure", "0+15x40", reason=reason) for reason in ("REJECTED", "CANCELED")),
     ]
-    assert_value(promtool, tmp_path, TRITON.requests.promql(MATCHERS), loads, 12)
+    assert_value(promtool, tmp_path, required(TRITON.requests).promql(MATCHERS), loads, 12)
 
 
 def test_the_outcomes_of_requests_are_the_runtimes_own() -> None:
-    named = FASTAPI.errors.query.split('status=~"')[1].split('"')[0].split("|")
+    named = required(FASTAPI.errors).query.split('status=~"')[1].split('"')[0].split("|")
 
     assert set(named) < {outcome.value for outcome in Outcome}
 

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from slipform.engines.base import Container, CustomResource
-from slipform.engines.metrics import Histogram, NoHistogram
+from slipform.engines.metrics import Histogram, NoHistogram, required
 from slipform.engines.registry import engine
 from slipform.engines.servers import server
 
@@ -53,7 +53,7 @@ def test_what_it_does_not_measure_is_the_meshs_or_nobodys() -> None:
 
     assert (metrics.queue_length, metrics.utilization) == (None, None)
     assert isinstance(metrics.latency, Histogram)
-    assert {metrics.requests.workload_label, metrics.latency.workload_label} == {"destination_workload"}
+    assert {required(metrics.requests).workload_label, metrics.latency.workload_label} == {"destination_workload"}
     assert isinstance(KServe().metrics(stack_config(has=[])).latency, NoHistogram)
 
 
@@ -65,7 +65,7 @@ def test_its_problems_are_its_own() -> None:
 
 def test_the_meshs_queries_are_valid_in_every_use(promtool: Path, tmp_path: Path) -> None:
     metrics = KServe().metrics(stack_config())
-    queries = [query for measure in (metrics.requests, metrics.errors) for query in uses(measure)]
+    queries = [query for measure in (metrics.requests, metrics.errors) for query in uses(required(measure))]
     assert_valid(promtool, tmp_path, queries)
 
 
@@ -82,6 +82,6 @@ def test_the_mesh_counts_errors_of_http_and_of_grpc(promtool: Path, tmp_path: Pa
         )
         for code, status in codes
     ]
-    query = KServe().metrics(stack_config()).errors.promql('destination_workload="resnet50"')
+    query = required(KServe().metrics(stack_config()).errors).promql('destination_workload="resnet50"')
 
     assert_value(promtool, tmp_path, query, loads, 3)

@@ -13,6 +13,7 @@ from tritonclient.grpc.model_config_pb2 import ModelConfig
 
 from slipform.engines.base import Container
 from slipform.engines.config_pbtxt import model_config
+from slipform.engines.metrics import required
 from slipform.engines.registry import engine
 from slipform.engines.servers import server
 from slipform.spec.modelspec import ModelSpec
@@ -119,6 +120,6 @@ def test_every_series_that_is_asked_for_is_there_with_its_labels(triton: Running
 def test_its_reasons_of_failure_are_the_ones_that_are_counted(triton: RunningTriton) -> None:
     exposed = triton.get("/metrics", port="metrics")[1].decode()
     known = set(re.findall(r'nv_inference_request_failure\{[^}]*reason="(\w+)"', exposed))
-    [counted] = re.findall(r'reason=~"([\w|]+)"', engine("triton").metrics(STACK).errors.query)
+    [counted] = re.findall(r'reason=~"([\w|]+)"', required(engine("triton").metrics(STACK).errors).query)
 
     assert known - set(counted.split("|")) == {"CANCELED"}

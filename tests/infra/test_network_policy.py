@@ -6,7 +6,7 @@ from typing import Any
 
 from slipform.engines.base import Port
 from slipform.infra.network_policy import NetworkPolicy, NetworkPolicyArgs, is_restricted
-from slipform.infra.platform import selector
+from slipform.infra.platform import Platform, selector
 
 from ..builders import model_spec, stack_config
 from .recorder import record
@@ -16,10 +16,16 @@ LABELS = selector("resnet50")
 NAMESPACE = "kubernetes.io/metadata.name"
 
 
-def policy(stack: dict[str, Any] | None = None, ports: tuple[Port, ...] = PORTS, **changes: Any) -> dict[str, Any]:
+def policy(
+    stack: dict[str, Any] | None = None, ports: tuple[Port, ...] = PORTS, *, scraped: bool = True, **changes: Any
+) -> dict[str, Any]:
     config = exposing_stack(**(stack or {}))
     made = server(model_spec(**changes), config)
-    found = record(lambda platform: NetworkPolicy("resnet50", NetworkPolicyArgs(platform, made, ports, LABELS)), config)
+
+    def program(platform: Platform) -> None:
+        NetworkPolicy("resnet50", NetworkPolicyArgs(platform, made, ports, LABELS, scraped=scraped))
+
+    found = record(program, config)
     spec: dict[str, Any] = found.one("networking.k8s.io/v1:NetworkPolicy").inputs["spec"]
     return spec
 
@@ -71,6 +77,11 @@ def test_the_gateways_pods_may_call_an_exposed_model() -> None:
 def test_prometheus_reads_the_server_and_its_sidecar() -> None:
     assert rules(policy())[-1] == (["monitoring"], [8002, 15020, 15090])
     assert rules(policy(stack={"has": ["network-policy"]}))[-1] == (["monitoring"], [8002])
+
+
+def test_prometheus_reads_only_the_sidecar_of_a_server_that_does_not_answer_it() -> None:
+    assert rules(policy(scraped=False))[-1] == (["monitoring"], [15020, 15090])
+    assert rules(policy({"has": ["network-policy"]}, scraped=False)) == [(["*"], [8000, 8001])]
 
 
 def test_prometheus_reads_the_http_port_where_the_engine_has_no_other() -> None:

@@ -96,6 +96,18 @@ def test_every_alert_has_a_case_in_which_it_fires_and_one_in_which_it_does_not(m
             assert False in fires, alert.name
 
 
+def test_what_nobody_measures_has_no_rules() -> None:
+    nothing = toy_metrics(requests=None, errors=None, queue_length=None, utilization=None, latency=NO_HISTOGRAM)
+    groups = groups_of(metrics=nothing)
+    assert [group.name for group in groups] == ["slipform-server-resnet50"], "a group without rules is left out"
+    assert set(recorded(groups)) == {"slipform:gpu_memory:ratio"}
+
+
+def test_a_server_that_answers_no_prometheus_is_not_missed_by_it() -> None:
+    assert "SlipformTargetDown" in alerts(groups_of())
+    assert "SlipformTargetDown" not in alerts(groups_of(metrics=toy_metrics(path=None)))
+
+
 def test_every_alert_says_what_to_do() -> None:
     for alert in alerts(groups_of()).values():
         assert alert.summary
@@ -229,7 +241,7 @@ def test_models_of_one_server_have_a_group_each_and_share_the_servers() -> None:
     assert "model" not in alerts(groups)["SlipformTargetDown"].labels
 
 
-def registered(**stack: Any) -> Any:
+def registered(metrics: Metrics | None = None, **stack: Any) -> Any:
     def program(platform: Platform) -> None:
         ServiceLevelRules(
             "resnet50",
@@ -237,7 +249,7 @@ def registered(**stack: Any) -> Any:
                 platform=platform,
                 server="resnet50",
                 specs=(model_spec(slo=SLO),),
-                metrics=toy_metrics(),
+                metrics=metrics or toy_metrics(),
                 workloads=(ScaleTarget("resnet50"),),
                 hpas=("resnet50",),
             ),
@@ -262,6 +274,14 @@ def test_each_pod_is_scraped_once_with_its_track_and_version() -> None:
     (endpoint,) = spec["endpoints"]
     assert (endpoint["port"], endpoint["interval"], endpoint["scrapeTimeout"]) == ("metrics", "5s", "5s")
     assert endpoint["relabelings"] == [{"action": "labeldrop", "regex": "service|endpoint"}]
+
+
+def test_the_engine_says_where_it_answers_prometheus_or_that_it_does_not() -> None:
+    found = registered(toy_metrics(path="/monitoring/prometheus"))
+    assert found.one(":ServiceMonitor").inputs["spec"]["endpoints"][0]["path"] == "/monitoring/prometheus"
+    unscraped = registered(toy_metrics(path=None))
+    assert unscraped.all(":ServiceMonitor") == []
+    assert unscraped.one(":PrometheusRule").inputs["spec"]["groups"]
 
 
 def test_the_rules_resource_has_the_groups() -> None:

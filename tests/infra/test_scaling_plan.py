@@ -194,6 +194,15 @@ def test_an_engine_without_utilization_scales_on_cpu_by_default_and_refuses_it_w
     assert only(asked.findings).severity == "error"
 
 
+def test_requests_that_nobody_counts_are_followed_by_no_replicas() -> None:
+    spec = model_spec(scaling={"metrics": {"requests_per_second": 20, "cpu": 70}})
+    result = scaling_plan([spec], stack_config(), toy_metrics(requests=None))
+    finding = only(result.findings)
+    assert (finding.severity, finding.path) == ("error", ("scaling", "metrics", "requests_per_second"))
+    assert "add istio" in (finding.remedy or "")
+    assert [target.metric for target in result.targets] == ["cpu"]
+
+
 @pytest.mark.parametrize(
     ("holds_requests", "controller", "words"),
     [(False, "keda", "nothing holds requests"), (True, "hpa", "does not scale to zero"), (True, "keda", None)],

@@ -15,11 +15,11 @@ from slipform.spec.traffic import Slo
 from slipform.spec.units import Duration
 
 from ..builders import STACK, model_spec, stack_config
-from .measured import LATENCY, NO_HISTOGRAM
+from .measured import NO_HISTOGRAM, toy_metrics
 
 
-def promised(slo: dict[str, Any], latency: Any = LATENCY) -> tuple[tuple[Objective, ...], tuple[Finding, ...]]:
-    return objectives(Slo.model_validate(slo), latency, 15)
+def promised(slo: dict[str, Any], **measured: Any) -> tuple[tuple[Objective, ...], tuple[Finding, ...]]:
+    return objectives(Slo.model_validate(slo), toy_metrics(**measured), 15)
 
 
 def windows(rates: tuple[BurnRate, ...]) -> list[tuple[str, float, str, str]]:
@@ -107,17 +107,24 @@ def test_a_bound_that_is_no_bucket_is_refused_with_the_nearest() -> None:
 
 
 def test_a_latency_that_nobody_measures_is_refused_with_the_reason_and_leaves_availability() -> None:
-    made, (finding,) = promised({"availability": 99.9, "latency": {"p95": "100ms"}}, NO_HISTOGRAM)
+    made, (finding,) = promised({"availability": 99.9, "latency": {"p95": "100ms"}}, latency=NO_HISTOGRAM)
     assert [objective.name for objective in made] == ["availability"]
     assert finding.path == ("slo", "latency", "p95")
     assert "the toy engine counts no latencies" in finding.message
     assert finding.remedy == "give it a histogram"
 
 
+def test_failures_that_nobody_counts_are_no_objective_and_leave_a_latency() -> None:
+    made, (finding,) = promised({"availability": 99.9, "latency": {"p95": "100ms"}}, errors=None)
+    assert [objective.name for objective in made] == ["p95"]
+    assert (finding.severity, finding.path, finding.given) == ("error", ("slo", "availability"), "99.9")
+    assert "add istio" in (finding.remedy or "")
+
+
 def test_objectives_without_prometheus_operator_are_a_warning() -> None:
     spec = model_spec(slo={"latency": {"p95": "90ms"}})
     bare = stack_config(has=[capability for capability in STACK["has"] if capability != "prometheus-operator"])
-    (finding,) = problems(spec, bare, LATENCY)
+    (finding,) = problems(spec, bare, toy_metrics())
     assert (finding.severity, finding.path) == ("warning", ("slo",))
-    assert [f.severity for f in problems(spec, stack_config(), LATENCY)] == ["error"]
-    assert list(problems(model_spec(), bare, LATENCY)) == []
+    assert [f.severity for f in problems(spec, stack_config(), toy_metrics())] == ["error"]
+    assert list(problems(model_spec(), bare, toy_metrics())) == []

@@ -178,6 +178,13 @@ def test_a_latency_that_is_not_measured_cannot_judge(measured: dict[str, Metrics
     assert finding.remedy == "use a newer image"
 
 
+def test_errors_that_nobody_counts_cannot_judge(measured: dict[str, Metrics]) -> None:
+    measured["metrics"] = dataclasses.replace(METRICS, errors=None)
+    (finding,) = found(rollout={**PROGRESSIVE, "analysis": {"max_error_rate": 0.01}})
+    assert (finding.field, finding.severity) == ("rollout.analysis.max_error_rate", "error")
+    assert "add istio" in (finding.remedy or "")
+
+
 def test_without_a_stack_only_the_spec_is_judged() -> None:
     spec = model_spec(rollout={**CANARY, "candidate": {"version": 3}}, expose=EXPOSE)
     assert [each.field for each in traffic_problems.problems(spec, None)] == ["rollout.candidate.version"]

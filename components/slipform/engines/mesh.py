@@ -7,6 +7,9 @@ from .metrics import Histogram, Measure
 WORKLOAD = "destination_workload"
 """The label that names the Deployment; the namespace is in ``destination_workload_namespace``."""
 
+UNMEASURED_REMEDY = "add istio to the stack's `has` when the cluster has it"
+"""What to do where neither the engine nor a mesh measures something."""
+
 _SERVED = 'reporter="destination"'
 
 

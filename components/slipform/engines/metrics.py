@@ -93,8 +93,8 @@ class Metrics:
     """The quantities that autoscaling, rules and analyses are written against.
 
     ``requests`` and ``errors`` are per second; ``errors`` counts what is the server's fault. ``queue_length`` is the
-    number of requests that wait; ``utilization`` the share (0 to 1) of time in which the instances execute. Requests
-    and errors are known of every engine, by itself or by the mesh; the other two are None where nobody measures them.
+    number of requests that wait; ``utilization`` the share (0 to 1) of time in which the instances execute. What nobody
+    measures, neither the engine nor the stack's mesh, is None.
 
     The share needs to know how many instances a replica has (``sizes.instances_per_replica``). A query that serves many
     models, as prometheus-adapter's does, leaves it at 1 and so counts the busy instances of a replica: its target is
@@ -103,8 +103,8 @@ class Metrics:
 
     model_label: str
     version_label: str
-    requests: Measure
-    errors: Measure
+    requests: Measure | None
+    errors: Measure | None
     queue_length: Measure | None
     utilization: Measure | None
     latency: Histogram | NoHistogram
@@ -114,3 +114,12 @@ class Metrics:
     """Further quantities by name, where the engine has them: cache_hit_ratio, load_failures, rollbacks,
     gpu_memory_ratio.
     """
+    path: str | None = "/metrics"
+    """Where the engine itself answers Prometheus; None where it does not."""
+
+
+def required(measure: Measure | None) -> Measure:
+    """The measure, where review has seen that somebody takes it. Raises ValueError where nobody does."""
+    if measure is None:
+        raise ValueError("nobody measures it, so nothing follows it")
+    return measure

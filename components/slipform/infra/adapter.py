@@ -57,7 +57,8 @@ def _measures(metrics: Metrics) -> Iterator[tuple[MetricName, Measure]]:
         yield "utilization", metrics.utilization
     if metrics.queue_length is not None:
         yield "queue_length", metrics.queue_length
-    yield "requests_per_second", metrics.requests
+    if metrics.requests is not None:
+        yield "requests_per_second", metrics.requests
 
 
 def _found(measured: Measure | Histogram, model_label: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..engines.metrics import Histogram, Metrics
+from ..engines.metrics import Histogram, Metrics, required
 from ..spec.rollout import Analysis, Step
 from ..spec.units import Duration
 from .queries import latency_ms
@@ -54,7 +54,7 @@ def analysis_template(
 
 def error_rate(metrics: Metrics, pods: str, window: str) -> str:
     """Share (0 to 1) of the requests that failed."""
-    errors, requests = metrics.errors.promql(pods, window=window), metrics.requests.promql(pods, window=window)
+    errors, requests = (required(each).promql(pods, window=window) for each in (metrics.errors, metrics.requests))
     return f"(({errors}) / (({requests}) > 0)) or {_scraped(pods)}"
 
 
@@ -64,7 +64,7 @@ def p95_latency_ms(metrics: Metrics, latency: Histogram, pods: str, window: Dura
     Pods that had requests for a whole window and still have no percentile are not measured: that is no 0, but nothing.
     """
     over, looks = prometheus_duration(window), int(window.seconds // scrape_interval)
-    requests = metrics.requests.promql(pods, window=over)
+    requests = required(metrics.requests).promql(pods, window=over)
     unmeasured = f"count_over_time((({requests}) > 0)[{over}:{scrape_interval}s]) >= {looks}"
     percentile = latency_ms(latency, 0.95, pods, over)
     return f"({percentile} >= 0) or ({_scraped(pods)} unless ({unmeasured}))"

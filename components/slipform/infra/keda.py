@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..engines.metrics import Histogram, Measure, Metrics
+from ..engines.metrics import Histogram, Measure, Metrics, required
 from ..spec.scaling import Behavior
 from ..spec.stack import Prometheus
 from .queries import latency_ms, matchers
@@ -113,6 +113,7 @@ def _query(
     if isinstance(measured, Measure):
         return f"sum({measured.promql(found(measured), window=window, by='pod')})"
     latency = latency_ms(measured, 0.95, found(measured), window)
-    requests = metrics.requests.promql(found(metrics.requests), window=window)
+    counted = required(metrics.requests)
+    requests = counted.promql(found(counted), window=window)
     # Without requests the quantile is NaN, of which KEDA makes an enormous negative number.
     return f"({latency}) >= 0 or 0 * ({requests})"

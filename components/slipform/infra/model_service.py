@@ -231,7 +231,13 @@ class ModelService(pulumi.ComponentResource):
     def _create_network_policy(self) -> NetworkPolicy | None:
         if not is_restricted(self._platform.stack):
             return None
-        args = NetworkPolicyArgs(self._platform, self._servers[STABLE], self._ports, self._workloads.pod_labels)
+        args = NetworkPolicyArgs(
+            self._platform,
+            self._servers[STABLE],
+            self._ports,
+            self._workloads.pod_labels,
+            scraped=self._metrics.path is not None,
+        )
         return NetworkPolicy(self._name, args, opts=self._within)
 
     def _create_rules(self) -> ServiceLevelRules | None:

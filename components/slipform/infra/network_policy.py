@@ -41,6 +41,8 @@ class NetworkPolicyArgs:
     """The ports that the server's container listens on."""
     pod_labels: Mapping[str, str]
     """They find the server's pods."""
+    scraped: bool = True
+    """Whether the engine itself answers Prometheus."""
 
 
 class NetworkPolicy(pulumi.ComponentResource):
@@ -71,7 +73,7 @@ class NetworkPolicy(pulumi.ComponentResource):
                 policy_types=["Ingress"],
                 ingress=[
                     NetworkPolicyIngressRuleArgs(from_=list(rule.peers), ports=_tcp(rule.ports))
-                    for rule in ingress(server, self._args.ports)
+                    for rule in ingress(server, self._args.ports, scraped=self._args.scraped)
                 ],
             ),
             opts=platform.options(self),
@@ -86,15 +88,16 @@ class Rule:
     ports: tuple[int, ...]
 
 
-def ingress(server: Server, ports: Sequence[Port]) -> Iterator[Rule]:
-    """Clients, the gateway where the model has an address outside, and Prometheus."""
+def ingress(server: Server, ports: Sequence[Port], *, scraped: bool = True) -> Iterator[Rule]:
+    """Clients, the gateway where the model has an address outside, and Prometheus where somebody answers it."""
     spec, stack = server.spec, server.stack
     serving = tuple(served_ports(ports).values())
     yield Rule(_clients(spec), serving)
     if spec.expose and stack.gateway:
         yield Rule((_namespace(stack.gateway.namespace, stack.gateway.selector),), serving)
     sidecar = () if stack.lacks("istio") else SIDECAR_METRICS_PORTS
-    yield Rule((_namespace(stack.prometheus.namespace),), (_metrics_port(ports), *sidecar))
+    if measured := (*((_metrics_port(ports),) if scraped else ()), *sidecar):
+        yield Rule((_namespace(stack.prometheus.namespace),), measured)
 
 
 def _clients(spec: ModelSpec) -> tuple[NetworkPolicyPeerArgs, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..engines import registry
+from ..engines.mesh import UNMEASURED_REMEDY
 from ..engines.metrics import Histogram, Metrics, NoHistogram
 from ..spec.findings import FieldPath, Finding
 from ..spec.modelspec import ModelSpec
@@ -111,8 +112,10 @@ def _analysis(spec: ModelSpec, stack: StackConfig) -> Iterator[Finding]:
             severity="warning",
             remedy=f"send test requests to {spec.server}-preview, or use a canary",
         )
-    if rollout.analysis.max_p95_latency is not None and (metrics := _metrics(spec, stack)):
-        yield from _latency(rollout.analysis.max_p95_latency, metrics)
+    if metrics := _metrics(spec, stack):
+        yield from _errors(rollout.analysis, metrics)
+        if rollout.analysis.max_p95_latency is not None:
+            yield from _latency(rollout.analysis.max_p95_latency, metrics)
 
 
 def _samples(analysis: Analysis, stack: StackConfig) -> Iterator[Finding]:
@@ -124,6 +127,16 @@ def _samples(analysis: Analysis, stack: StackConfig) -> Iterator[Finding]:
             path=("rollout", "analysis", "window"),
             given=str(analysis.window),
             allowed=f"at least {least}s, better {2 * least}s",
+        )
+
+
+def _errors(analysis: Analysis, metrics: Metrics) -> Iterator[Finding]:
+    if analysis.max_error_rate is not None and metrics.errors is None:
+        yield Finding(
+            "the errors can't be judged: the engine does not count them, and the stack has no mesh that would",
+            path=("rollout", "analysis", "max_error_rate"),
+            given=f"{analysis.max_error_rate:g}",
+            remedy=UNMEASURED_REMEDY,
         )
 
 

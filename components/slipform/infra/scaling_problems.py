@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
+from ..engines.mesh import UNMEASURED_REMEDY
 from ..engines.metrics import Metrics, NoHistogram
 from ..spec.findings import Finding
 from ..spec.modelspec import ModelSpec
@@ -64,10 +65,15 @@ def unmeasured(name: str, target: float | Duration, metrics: Metrics) -> Finding
     """Why a metric can't be followed: nobody measures it, or not as high as the target."""
     path = ("scaling", "metrics", name)
     if not isinstance(target, Duration):
-        measured = {"utilization": metrics.utilization, "queue_length": metrics.queue_length}
-        if measured.get(name, metrics.requests) is not None:
+        measured = {
+            "utilization": metrics.utilization,
+            "queue_length": metrics.queue_length,
+            "requests_per_second": metrics.requests,
+        }
+        if name not in measured or measured[name] is not None:
             return None
-        remedy = f"leave {name} out, and write cpu: {FALLBACK_CPU}"
+        mesh = f"{UNMEASURED_REMEDY}; or " if name == "requests_per_second" else ""
+        remedy = f"{mesh}leave {name} out, and write cpu: {FALLBACK_CPU}"
         return Finding(f"the engine does not measure {name}", path, remedy=remedy)
     if isinstance(metrics.latency, NoHistogram):
         return Finding(

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
-from ..engines.metrics import Histogram, NoHistogram
+from ..engines.mesh import UNMEASURED_REMEDY
+from ..engines.metrics import Metrics, NoHistogram
 from ..spec.findings import Finding
 from ..spec.modelspec import ModelSpec
 from ..spec.stack import StackConfig
@@ -80,9 +81,7 @@ def burn_rates(window: Duration, scrape_interval: int) -> tuple[BurnRate, ...]:
     return tuple(rates)
 
 
-def objectives(
-    slo: Slo, latency: Histogram | NoHistogram, scrape_interval: int
-) -> tuple[tuple[Objective, ...], tuple[Finding, ...]]:
+def objectives(slo: Slo, metrics: Metrics, scrape_interval: int) -> tuple[tuple[Objective, ...], tuple[Finding, ...]]:
     """The objectives that rules can be made of, and for each other one an error that says why not.
 
     A burn rate that no share of bad requests can reach is left out with a warning.
@@ -93,7 +92,7 @@ def objectives(
     for path, target, bound in _promised(slo):
         objective = Objective(path[-1], target, bound, rates, slo.window)
         reachable = tuple(burn for burn in rates if objective.threshold(burn) < 1)
-        problem = _unmeasurable(path, bound, latency) or _never_pages(path, objective, reachable)
+        problem = _unmeasurable(path, target, bound, metrics) or _never_pages(path, objective, reachable)
         if problem:
             findings.append(problem)
             continue
@@ -102,7 +101,7 @@ def objectives(
     return tuple(made), tuple(findings)
 
 
-def problems(spec: ModelSpec, stack: StackConfig, latency: Histogram | NoHistogram) -> Iterator[Finding]:
+def problems(spec: ModelSpec, stack: StackConfig, metrics: Metrics) -> Iterator[Finding]:
     """What is wrong with a spec's objectives in a stack; none can be measured without Prometheus' operator."""
     if spec.slo is None:
         return
@@ -114,7 +113,7 @@ def problems(spec: ModelSpec, stack: StackConfig, latency: Histogram | NoHistogr
             remedy="add prometheus-operator to the stack's `has` when the cluster has it",
         )
         return
-    yield from objectives(spec.slo, latency, stack.prometheus.scrape_interval)[1]
+    yield from objectives(spec.slo, metrics, stack.prometheus.scrape_interval)[1]
 
 
 def _promised(slo: Slo) -> Iterator[tuple[tuple[str, ...], float, Duration | None]]:
@@ -124,9 +123,10 @@ def _promised(slo: Slo) -> Iterator[tuple[tuple[str, ...], float, Duration | Non
         yield ("slo", "latency", name), _exact(Decimal(name[1:]) / 100), bound
 
 
-def _unmeasurable(path: tuple[str, ...], bound: Duration | None, latency: Histogram | NoHistogram) -> Finding | None:
+def _unmeasurable(path: tuple[str, ...], target: float, bound: Duration | None, metrics: Metrics) -> Finding | None:
+    latency = metrics.latency
     if bound is None:
-        return None
+        return None if metrics.errors is not None else _uncounted(path, target)
     if isinstance(latency, NoHistogram):
         return Finding(
             f"a latency objective can't be measured: {latency.reason}",
@@ -144,6 +144,15 @@ def _unmeasurable(path: tuple[str, ...], bound: Duration | None, latency: Histog
             remedy=f"write {latency.nearest(bound):g}{latency.unit}, the nearest",
         )
     return None
+
+
+def _uncounted(path: tuple[str, ...], target: float) -> Finding:
+    return Finding(
+        "the engine does not count the requests that fail, and the stack has no mesh that would",
+        path,
+        given=f"{target * 100:.12g}",
+        remedy=f"{UNMEASURED_REMEDY}, or leave the objective out",
+    )
 
 
 def _never_pages(path: tuple[str, ...], objective: Objective, reachable: tuple[BurnRate, ...]) -> Finding | None:

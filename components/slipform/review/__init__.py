@@ -60,7 +60,7 @@ def _what_is_measured(spec: ModelSpec, stack: StackConfig, engine: Engine) -> It
     """Scaling and objectives, which need somebody to measure and somebody to act."""
     metrics = engine.metrics(stack)
     yield from scaling_plan([spec], stack, metrics, holds_requests=engine.holds_requests).findings
-    yield from slo.problems(spec, stack, metrics.latency)
+    yield from slo.problems(spec, stack, metrics)
 
 
 def review_stack(stack: StackConfig) -> Iterator[Finding]:

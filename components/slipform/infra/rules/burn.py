@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...engines.metrics import NoHistogram
+from ...engines.metrics import NoHistogram, required
 from ...spec.units import Duration
 from ..queries import joined
 from ..slo import BurnRate, Objective, Severity
@@ -107,7 +107,8 @@ def _requests(subject: Subject, objective: Objective, bad: float, lasting: Durat
     pod = {"pod": subject.pod}
     histogram = subject.metrics.latency
     if objective.bound is None or isinstance(histogram, NoHistogram):
-        requests, errors = subject.query(subject.metrics.requests), subject.query(subject.metrics.errors)
+        measures = (subject.metrics.requests, subject.metrics.errors)
+        requests, errors = (subject.query(required(each)) for each in measures)
         return traffic(requests, errors, pod, lasting, rate=rate, failing=bad)
     matchers = joined(subject.matchers(histogram), histogram.extra_matchers)
     labels = {**selectors(f"{histogram.metric}{{{matchers}}}")[0].sample, **pod}

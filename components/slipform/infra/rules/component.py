@@ -31,13 +31,11 @@ class ServiceLevelRulesArgs:
     hpas: tuple[str, ...] = ()
     """Names of their HorizontalPodAutoscalers (``Autoscaler.hpa_name``)."""
     metrics_port: str = "metrics"
-    """The Service's port that answers Prometheus, by name."""
-    metrics_path: str = "/metrics"
-    """Where it does."""
+    """The Service's port that answers Prometheus, by name, where the engine does."""
 
 
 class ServiceLevelRules(pulumi.ComponentResource):
-    """A ServiceMonitor and a PrometheusRule; both need the Prometheus operator."""
+    """A PrometheusRule and, where the engine answers it, a ServiceMonitor: both need the Prometheus operator."""
 
     groups: tuple[Group, ...]
     """The rules, from which ``promtool`` writes their tests."""
@@ -48,7 +46,7 @@ class ServiceLevelRules(pulumi.ComponentResource):
         self._args = args
         self.groups = self._rule_groups()
 
-        self.service_monitor = self._create_service_monitor()
+        self.service_monitor = self._create_service_monitor() if args.metrics.path is not None else None
         self.prometheus_rule = self._create_prometheus_rule()
         self.register_outputs({"alerts": self.alerts})
 
@@ -78,7 +76,7 @@ class ServiceLevelRules(pulumi.ComponentResource):
                 "endpoints": [
                     {
                         "port": args.metrics_port,
-                        "path": args.metrics_path,
+                        "path": args.metrics.path,
                         "interval": f"{interval}s",
                         "scrapeTimeout": f"{min(10, interval)}s",
                         # Without the Service's name a pod behind two Services is one target, and is counted once.

@@ -14,8 +14,9 @@ from .server import Server, server_alerts
 def rule_groups(server: Server, metrics: Metrics) -> tuple[Group, ...]:
     """All rules of a server; an objective that can't be measured, as ``slo.problems`` says, has none."""
     models = tuple(_model_group(subject, server) for subject in subjects(server, metrics))
-    checked = (*server_alerts(server), *gpu_alerts(server))
-    return (*models, Group(f"slipform-server-{server.name}", models[0].interval, gpu_recordings(server), checked))
+    checked = (*server_alerts(server, scraped=metrics.path is not None), *gpu_alerts(server))
+    every = (*models, Group(f"slipform-server-{server.name}", models[0].interval, gpu_recordings(server), checked))
+    return tuple(group for group in every if group.recordings or group.alerts)
 
 
 def subjects(server: Server, metrics: Metrics) -> tuple[Subject, ...]:

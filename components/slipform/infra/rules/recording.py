@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ...engines.metrics import Histogram, Measure, Metrics, NoHistogram
+from ...engines.metrics import Histogram, Measure, Metrics, NoHistogram, required
 from ...engines.sizes import instances_per_replica
 from ...spec.modelspec import ModelSpec
 from ...spec.rollout import Shadow
@@ -48,7 +48,7 @@ class Subject:
     def objectives(self) -> tuple[Objective, ...]:
         """What is promised of it and can be measured."""
         slo = self.spec.slo
-        return objectives(slo, self.metrics.latency, self.scrape_interval)[0] if slo else ()
+        return objectives(slo, self.metrics, self.scrape_interval)[0] if slo else ()
 
     @property
     def pod(self) -> str:
@@ -113,17 +113,19 @@ def bad_count(subject: Subject, objective: Objective, window: Duration) -> str:
 
 
 def _rates(subject: Subject) -> Iterator[Recording]:
-    yield Recording(f"slipform:requests:rate{subject.window}", _requests(subject, subject.window), subject.labels)
-    yield Recording(f"slipform:errors:rate{subject.window}", _errors(subject, subject.window), subject.labels)
+    if subject.metrics.requests is not None:
+        yield Recording(f"slipform:requests:rate{subject.window}", _requests(subject, subject.window), subject.labels)
+    if subject.metrics.errors is not None:
+        yield Recording(f"slipform:errors:rate{subject.window}", _errors(subject, subject.window), subject.labels)
 
 
 def _requests(subject: Subject, window: Duration) -> str:
-    return subject.query(subject.metrics.requests, window=window)
+    return subject.query(required(subject.metrics.requests), window=window)
 
 
 def _errors(subject: Subject, window: Duration) -> str:
     """A counter of errors that nothing has counted yet is no data: 0 where there are requests."""
-    errors = subject.query(subject.metrics.errors, window=window)
+    errors = subject.query(required(subject.metrics.errors), window=window)
     return f"({errors}) or 0 * ({_requests(subject, window)})"
 
 

@@ -64,13 +64,14 @@ class Server:
         return f"{self.workloads[0].name}-6f5d8c7b9-abcde"
 
 
-def server_alerts(server: Server) -> tuple[Checked, ...]:
-    """Alerts about the server's replicas and autoscalers."""
-    return tuple(_server_alerts(server))
+def server_alerts(server: Server, *, scraped: bool = True) -> tuple[Checked, ...]:
+    """Alerts about the server's replicas and autoscalers; ``scraped`` is whether it answers Prometheus itself."""
+    return tuple(_server_alerts(server, scraped))
 
 
-def _server_alerts(server: Server) -> Iterator[Checked]:
-    yield _metrics_lost(server)
+def _server_alerts(server: Server, scraped: bool) -> Iterator[Checked]:
+    if scraped:
+        yield _metrics_lost(server)
     if server.spec.scaling.min_replicas > 0:
         for workload in server.answering:
             yield _no_ready_replica(server, workload)
