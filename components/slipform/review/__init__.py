@@ -9,6 +9,7 @@ from ..engines import registry
 from ..engines.base import Engine
 from ..infra import slo, traffic_problems
 from ..infra.scaling import scaling_plan
+from ..policy import judging
 from ..spec import checks
 from ..spec.findings import FieldPath, Finding
 from ..spec.modelspec import ModelSpec
@@ -37,6 +38,7 @@ def _beyond_the_spec(
     yield from pools.spec_problems(spec, stack)
     yield from capacity.problems(spec, stack)
     yield from monitoring.problems(spec, stack)
+    yield from judging.problems(spec, stack, root)
     yield from traffic_problems.problems(spec, stack)
     try:
         engine = registry.engine(spec.serving.engine)

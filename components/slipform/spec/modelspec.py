@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -74,6 +74,11 @@ class ModelSpec(Part):
         default=None,
         description="What is promised.",
         examples=[{"availability": 99.9, "latency": {"p95": "100ms"}}],
+    )
+    exempt: dict[str, Annotated[str, Field(min_length=1)]] = Field(
+        default={},
+        description="Rules of the stack's policy that it is let off, each with the reason.",
+        examples=[{"redundant": "a nightly job: nobody waits for it"}],
     )
     stacks: dict[str, dict[str, object]] = Field(
         default={},

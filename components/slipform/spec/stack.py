@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from .model import Uri
 from .nodes import NodePool
+from .policy import Policy
 from .units import refuse
 from .vocabulary import LabelKey, LabelValue, Many, Name, Part, ResourceName
 
@@ -285,6 +286,14 @@ class StackConfig(Part):
         default=Grafana(),
         description="Where dashboards go; made where `has` names grafana and prometheus-operator.",
         examples=[{"annotations": {"grafana_folder": "Models"}}],
+    )
+    cost: Cost = Field(
+        default=Cost(), description="Prices and budget.", examples=[{"max_monthly": 5000, "max_increase": 500}]
+    )
+    policy: Policy = Field(
+        default=Policy(),
+        description="What the stack asks of every model.",
+        examples=[{"owned": "error", "redundant": "error", "promised": "warning"}],
     )
     protected: bool = Field(
         default=False, description="Node pools and routes can't be deleted by mistake.", examples=[True]
