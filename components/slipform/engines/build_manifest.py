@@ -10,10 +10,13 @@ from ..spec.findings import SlipformError
 from ..spec.model import Tensor
 from ..spec.modelspec import ModelSpec
 from ..spec.stack import StackConfig
+from ..spec.units import Duration
 from .artifact import build_key, built_artifact, loader, source_artifact
 from .sizes import profiles
 
 MANIFEST = "build.json"
+TIME_LIMIT = Duration.parse("2h")
+"""For a machine to come, the images to be pulled and the build itself; a plan with many profiles takes the most."""
 
 
 def build_manifest(spec: ModelSpec, version: int, stack: StackConfig) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Final, Literal
 
 from ..spec.modelspec import ModelSpec
 from ..spec.stack import StackConfig
@@ -11,6 +11,8 @@ from .artifact import served_artifact
 from .base import ServedModel, Server
 
 Track = Literal["stable", "candidate"]
+STABLE: Final = "stable"
+CANDIDATE: Final = "candidate"
 
 
 def server(

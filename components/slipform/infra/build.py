@@ -8,9 +8,9 @@ import pulumi
 from pulumi_kubernetes import batch, core, meta
 
 from ..engines.artifact import build_key, built_artifact
-from ..engines.build_manifest import MANIFEST, build_image, build_manifest
+from ..engines.build_manifest import MANIFEST, TIME_LIMIT, build_image, build_manifest
 from ..spec.modelspec import ModelSpec
-from ..spec.units import Duration, Memory
+from ..spec.units import Memory
 from .identity import WorkloadIdentity, WorkloadIdentityArgs, built_uris, existing_account, written_uris
 from .placement import GPU_RESOURCE, Placement
 from .platform import VERSION_LABEL, Platform
@@ -21,8 +21,6 @@ WORK = "/tmp"  # noqa: S108  (a path in the container)
 """The only place that the build can write to: the fetched model, the engine before it is sent."""
 USER = 1000
 
-TIME_LIMIT = Duration.parse("2h")
-"""For a machine to come, the images to be pulled and the build itself; a plan with many profiles takes the most."""
 RETRIES = 3
 """Of what may pass: a store that can't be reached. A machine that is taken away doesn't count."""
 HEAVY_FORMATS = frozenset({"pytorch", "torchscript", "tensorflow", "keras", "mlflow"})

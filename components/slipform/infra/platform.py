@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final
 
 import pulumi
 import pulumi_kubernetes as k8s
 
+from ..engines.servers import CANDIDATE as CANDIDATE
+from ..engines.servers import STABLE as STABLE
 from ..spec.findings import SlipformError
 from ..spec.modelspec import ModelSpec
 from ..spec.stack import StackConfig
 
-STABLE: Final = "stable"
-CANDIDATE: Final = "candidate"
 TRACK_LABEL = "slipform.dev/track"
 VERSION_LABEL = "slipform.dev/version"
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from ..engines.servers import Track
+from ..engines.servers import CANDIDATE, STABLE, Track
 from ..spec.modelspec import ModelSpec
 from ..spec.rollout import BlueGreen, Canary, Shadow
-from .platform import CANDIDATE, STABLE
 
 
 @dataclass(frozen=True)

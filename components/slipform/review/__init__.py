@@ -14,7 +14,7 @@ from ..spec import checks
 from ..spec.findings import FieldPath, Finding
 from ..spec.modelspec import ModelSpec
 from ..spec.stack import StackConfig
-from . import access, capacity, images, monitoring, names, operators, pools, servers, sources
+from . import access, capacity, costs, images, monitoring, names, operators, pools, servers, sources
 
 
 def review_spec(
@@ -70,6 +70,7 @@ def review_stack(stack: StackConfig) -> Iterator[Finding]:
     yield from pools.stack_problems(stack)
     yield from access.stack_problems(stack)
     yield from images.stack_problems(stack)
+    yield from costs.stack_problems(stack)
     yield from monitoring.stack_problems(stack)
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..spec.findings import FieldPath, Finding, did_you_mean
-from ..spec.instances import KARPENTER_VM_OVERHEAD, Instance, allocatable, capacity
+from ..spec.instances import Instance, capacity
 from ..spec.modelspec import ModelSpec
 from ..spec.nodes import NodePool, PoolReference
+from ..spec.room import room_on
 from ..spec.stack import StackConfig
 from ..spec.units import Cpu, Memory
 
@@ -75,26 +76,20 @@ def _accelerators(spec: ModelSpec, machines: dict[str, Instance]) -> Iterator[Fi
         )
 
 
-def _left(pool: NodePool, machine: Instance) -> tuple[int, int]:
-    """What one machine leaves to pods; Karpenter makes none for a pod that its own, lower estimate has no room for."""
-    overhead = KARPENTER_VM_OVERHEAD if pool.provisioner == "karpenter" else 0.0
-    return allocatable(machine, vm_overhead=overhead)
-
-
 def _room(spec: ModelSpec, pool: NodePool, machines: dict[str, Instance]) -> Iterator[Finding]:
     resources = spec.serving.resources
     for name, machine in machines.items():
-        millicores, memory = _left(pool, machine)
-        if resources.cpu.millicores > millicores:
+        room = room_on(machine, pool.provisioner)
+        if resources.cpu.millicores > room.millicores:
             yield Finding(
-                f"{name} leaves {Cpu(millicores)} to pods, after the kubelet's reserve",
+                f"{name} leaves {Cpu(room.millicores)} to pods, after the kubelet's reserve",
                 path=("serving", "resources", "cpu"),
                 given=str(resources.cpu),
-                allowed=f"at most {Cpu(millicores)}, less what DaemonSets take",
+                allowed=f"at most {Cpu(room.millicores)}, less what DaemonSets take",
                 remedy="ask for less, or choose a larger instance type",
             )
-        if resources.memory.bytes > memory:
-            left = Memory(memory // 2**20 * 2**20)
+        if resources.memory.bytes > room.memory:
+            left = Memory(room.memory // 2**20 * 2**20)
             yield Finding(
                 f"{name} leaves {left} to pods, after the kubelet's reserve",
                 path=("serving", "resources", "memory"),
@@ -105,7 +100,7 @@ def _room(spec: ModelSpec, pool: NodePool, machines: dict[str, Instance]) -> Ite
 
 
 def _enough(spec: ModelSpec, pool: NodePool, machines: dict[str, Instance]) -> Iterator[Finding]:
-    fits = [_replicas_on(spec, pool, machine) for machine in machines.values()]
+    fits = [room_on(machine, pool.provisioner).replicas(spec.serving.resources) for machine in machines.values()]
     if not fits or not min(fits):
         return
     room = pool.max_nodes * max(fits)
@@ -122,12 +117,3 @@ def _enough(spec: ModelSpec, pool: NodePool, machines: dict[str, Instance]) -> I
             allowed=f"{room // (2 if spec.rollout else 1)}",
             remedy=f"raise nodes.max_nodes to {-(-wanted // max(fits))}, or lower max_replicas",
         )
-
-
-def _replicas_on(spec: ModelSpec, pool: NodePool, machine: Instance) -> int:
-    """How many replicas one machine has room for."""
-    resources, (millicores, memory) = spec.serving.resources, _left(pool, machine)
-    room = min(millicores // resources.cpu.millicores, memory // resources.memory.bytes)
-    if resources.accelerator:
-        room = min(room, machine.accelerator_count // resources.accelerator.count)
-    return room

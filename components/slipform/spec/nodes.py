@@ -20,6 +20,9 @@ AmiType = Literal[
 ]  # fmt: skip
 
 
+InstanceType = Annotated[str, Field(pattern=r"^[a-z0-9-]+\.[a-z0-9-]+$")]
+
+
 class Taint(Part):
     """Keeps pods away that do not tolerate it; the model's pods do."""
 
@@ -37,7 +40,7 @@ class NodePool(Part):
         description="karpenter: a NodePool; eks: a managed node group; existing: nodes that are there.",
         examples=["karpenter"],
     )
-    instance_types: Many[Annotated[str, Field(pattern=r"^[a-z0-9-]+\.[a-z0-9-]+$")]] = Field(
+    instance_types: Many[InstanceType] = Field(
         default=(), description="EC2 instance types, the first preferred.", examples=[["g6.xlarge"]]
     )
     capacity: Literal["spot", "on-demand"] = Field(

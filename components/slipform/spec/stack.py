@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from .cost import Cost
 from .model import Uri
 from .nodes import NodePool
 from .policy import Policy
@@ -294,6 +295,9 @@ class StackConfig(Part):
         default=Policy(),
         description="What the stack asks of every model.",
         examples=[{"owned": "error", "redundant": "error", "promised": "warning"}],
+    )
+    cost: Cost = Field(
+        default=Cost(), description="Prices and budget.", examples=[{"max_monthly": 5000, "max_increase": 500}]
     )
     protected: bool = Field(
         default=False, description="Node pools and routes can't be deleted by mistake.", examples=[True]
