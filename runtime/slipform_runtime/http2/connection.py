@@ -16,6 +16,7 @@ from collections.abc import Callable
 import msgspec
 
 from slipform_runtime.http2 import headers as fields
+from slipform_runtime.http2.blocks import MAX_HEADER_LIST_BYTES, HeaderBlock, HeaderDecoder
 from slipform_runtime.http2.frames import (
     ACK,
     DEFAULT_FRAME_SIZE,
@@ -88,7 +89,7 @@ class Http2Connection:
 
     def __init__(self, max_streams: int = MAX_STREAMS) -> None:
         self._max_streams = max_streams
-        self._decoder = fields.HeaderDecoder()
+        self._decoder = HeaderDecoder()
         self._streams: dict[int, Stream] = {}
         self._closed: OrderedDict[int, State] = OrderedDict()
         self._last_stream_id = 0
@@ -125,7 +126,7 @@ class Http2Connection:
                 {
                     Setting.MAX_CONCURRENT_STREAMS: max_streams,
                     Setting.INITIAL_WINDOW_SIZE: STREAM_WINDOW,
-                    Setting.MAX_HEADER_LIST_SIZE: fields.MAX_HEADER_LIST_BYTES,
+                    Setting.MAX_HEADER_LIST_SIZE: MAX_HEADER_LIST_BYTES,
                 }
             ),
             window_update(0, CONNECTION_WINDOW - DEFAULT_WINDOW),
@@ -403,7 +404,7 @@ class Http2Connection:
         self._request_ended(stream)
         self._events.append(DataReceived(stream_id, b"", True))
 
-    def _open(self, stream_id: int, given: fields.HeaderBlock, ended: bool) -> None:
+    def _open(self, stream_id: int, given: HeaderBlock, ended: bool) -> None:
         self._last_stream_id = stream_id
         if self._refuse_after is not None and stream_id > self._refuse_after:
             self._remember(stream_id, State.RESET_BY_US)  # the client knows that it was not served (section 6.8)

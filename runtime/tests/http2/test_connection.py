@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from slipform_runtime.http2 import connection as http2
+from slipform_runtime.http2.blocks import HeaderDecoder
 from slipform_runtime.http2.connection import DataReceived, Http2Connection, RequestReceived, StreamReset
 from slipform_runtime.http2.frames import (
     ACK,
@@ -29,7 +30,7 @@ from slipform_runtime.http2.frames import (
     window_update,
 )
 from slipform_runtime.http2.frames import settings as settings_frame
-from slipform_runtime.http2.headers import HeaderDecoder, block
+from slipform_runtime.http2.headers import block
 
 REQUEST = (
     (b":method", b"POST"),
