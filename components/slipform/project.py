@@ -22,6 +22,9 @@ ONLY = "SLIPFORM_ONLY"
 SERVERS = "SLIPFORM_SERVERS"
 """Environment variable: the servers to make in place of all, joined by commas; every spec is read and checked still."""
 
+COST = "SLIPFORM_COST"
+"""Environment variable: a file to which the program writes what all servers cost, those too that it does not make."""
+
 
 @dataclass(frozen=True)
 class LoadedSpec:

@@ -191,6 +191,24 @@ def test_the_action_installs_itself_and_says_whether_something_changes(runner: R
     assert ran.summary.count("stack `") == 2
 
 
+def over_budget(folder: Path) -> None:
+    """Nodes that cost a dollar an hour, and a budget that eight halves of one are over."""
+    stack = folder / "stacks" / "Pulumi.prod.yaml"
+    cost = "  slipform:cost: {default_node: {price: 1, cpu: 1, memory: 4Gi}, max_monthly: 2900}\n"
+    stack.write_text(stack.read_text(encoding="utf-8") + cost, encoding="utf-8")
+    commit(folder, "a budget")
+
+
+@pytest.mark.parametrize("which", ["workflow", "action"])
+def test_what_is_over_budget_is_shown_and_fails(which: str, runner: Runner, request: pytest.FixtureRequest) -> None:
+    over_budget(runner.checkout)
+    inputs = {"stacks": "prod dev"} if which == "action" else {}
+    ran = runner.run(request.getfixturevalue(which), **inputs)
+    assert ran.code == 3, ran.log
+    assert "over budget: all models together may cost 2,920.00 USD a month" in ran.summary
+    assert "stack `dev`" in ran.summary, "the stacks after it are shown as well"
+
+
 def test_the_action_works_in_a_subfolder(runner: Runner, action: dict[str, Any]) -> None:
     project = runner.checkout / "ml"
     project.mkdir()
@@ -244,9 +262,12 @@ def test_gitlabs_template_takes_its_inputs_as_variables_and_has_the_whole_histor
     assert used == set(head["spec"]["inputs"])
 
 
-def test_gitlabs_script_keeps_the_change_as_an_artifact(runner: Runner) -> None:
+@pytest.mark.parametrize("code", [0, 3], ids=["within", "over budget"])
+def test_gitlabs_script_keeps_the_change_as_an_artifact(runner: Runner, code: int) -> None:
     base = succeed("git", "rev-parse", "HEAD", cwd=runner.checkout).strip()
     changed(runner.checkout, "max_replicas: 8", "max_replicas: 12")
+    if code:
+        over_budget(runner.checkout)
     variables = {
         "STACKS": "prod", "DIRECTORY": ".", "REQUIREMENTS": "requirements.txt",
         "CI_PROJECT_DIR": str(runner.checkout), "CI_MERGE_REQUEST_DIFF_BASE_SHA": base,
@@ -255,7 +276,7 @@ def test_gitlabs_script_keeps_the_change_as_an_artifact(runner: Runner) -> None:
         ["bash", "-eo", "pipefail", "-c", gitlab_script()],
         cwd=runner.checkout, env=runner.variables | variables, capture_output=True, text=True, timeout=300,
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == code, done.stderr
     assert "maxReplicas: 12" in (runner.checkout / "slipform-change.md").read_text(encoding="utf-8")
 
 

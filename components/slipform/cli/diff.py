@@ -51,7 +51,9 @@ def diff(
 
       pulumi preview -s prod --json > preview.json; slipform diff --preview preview.json
     """
+    from ..cost.budget import problems_of_change
     from ..spec.findings import SlipformError
+    from .budget import end_over_budget
 
     if preview is not None:
         change = read_preview(preview).diff()
@@ -60,6 +62,7 @@ def diff(
     else:
         change = _between(base, head, stack, base_env, head_env)
     _show(change, format)
+    end_over_budget(problems_of_change(change.cost), said=format is View.text)
     if exit_code and change:
         raise typer.Exit(1)
 

@@ -62,7 +62,9 @@ def plan(
 
       slipform plan -s prod --explain scaling.max_replicas
     """
+    from ..cost.budget import problems
     from ..project import load
+    from .budget import end_over_budget
     from .diff import read_preview
     from .report import print_findings
     from .where import spec_files
@@ -88,6 +90,7 @@ def plan(
         _render(graph, render, per)
     if rules is not None:
         _write_rules(project, rules)
+    end_over_budget(problems(graph.cost), said=format is View.tree)
 
 
 def _run(root: Path, stack: str, files: Sequence[Path] | None) -> Graph:

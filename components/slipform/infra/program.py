@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import replace
 from pathlib import Path
 
 import pulumi
 
-from ..project import ONLY, SERVERS, Project, find_root, load
+from ..project import COST, ONLY, SERVERS, Project, find_root, group, load
 from ..spec.findings import Finding, InvalidSpec, SlipformError, describe
 from ..spec.stack import StackConfig
 
@@ -35,9 +36,20 @@ def load_project() -> Project:
         raise pulumi.RunError("\n" + "\n".join(found)) from None
     except SlipformError as error:
         raise pulumi.RunError(str(error)) from None
+    if place := os.environ.get(COST):
+        _write_cost(project, Path(place))
     for warning in project.warnings:
         pulumi.log.warn(describe(_from_the_root(warning, project.root), severity=False))
     return project
+
+
+def _write_cost(project: Project, place: Path) -> None:
+    """For a plan, which shows it; an update has no use for it."""
+    from ..cost.estimate import estimate
+    from ..cost.figures import to_document
+
+    cost = estimate(group(loaded.spec for loaded in project.loaded), project.stack)
+    place.write_text(json.dumps(to_document(cost)), encoding="utf-8")
 
 
 def _from_the_root(finding: Finding, root: Path) -> Finding:

@@ -8,6 +8,9 @@ from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any
 
+from ..cost.figures import StackCost
+from ..cost.figures import from_document as cost_from_document
+from ..cost.figures import to_document as cost_to_document
 from .errors import GraphFormatError
 from .values import Value, decode, encode
 
@@ -82,13 +85,17 @@ class Message:
 
 @dataclass(frozen=True)
 class Graph:
-    """All resources of one stack, sorted by URN. The stack itself is not one of them."""
+    """All resources of one stack, sorted by URN. The stack itself is not one of them.
+
+    `cost` is what its models cost; None where the program is not one of Slipform's, which knows it.
+    """
 
     project: str
     stack: str
     resources: tuple[Resource, ...]
     outputs: Mapping[str, Value] = field(default_factory=dict)
     messages: tuple[Message, ...] = ()
+    cost: StackCost | None = None
 
     @cached_property
     def by_urn(self) -> Mapping[str, Resource]:
@@ -135,6 +142,7 @@ def to_document(graph: Graph, *, fingerprints: bool = False) -> dict[str, Any]:
         "messages": [
             {key: value for key, value in vars_of(message).items() if value is not None} for message in graph.messages
         ],
+        **({"cost": cost_to_document(graph.cost)} if graph.cost else {}),
     }
     written: dict[str, Any] = encode(document) if fingerprints else _plain(document)
     return written
@@ -147,7 +155,12 @@ def from_document(document: Any) -> Graph:
         raise GraphFormatError(f"this is no plan that can be read: its format is {found!r}, wanted is {FORMAT!r}")
     try:
         return make(
-            document["project"], document["stack"], document["resources"], document["outputs"], document["messages"]
+            document["project"],
+            document["stack"],
+            document["resources"],
+            document["outputs"],
+            document["messages"],
+            document.get("cost"),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise GraphFormatError(f"this plan is damaged: {type(error).__name__}: {error}") from error
@@ -171,6 +184,7 @@ def make(
     resources: list[dict[str, Any]],
     outputs: Mapping[str, Value],
     messages: list[dict[str, Any]],
+    cost: dict[str, Any] | None = None,
 ) -> Graph:
     """The graph of what was recorded, in any order."""
     said = {(each["severity"], each.get("urn"), each["text"]) for each in messages}
@@ -183,6 +197,7 @@ def make(
             Message(severity, text, urn)
             for severity, urn, text in sorted(said, key=lambda each: (_SEVERITY[each[0]], each[1] or "", each[2]))
         ),
+        cost=cost_from_document(cost),
     )
 
 

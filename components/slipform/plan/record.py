@@ -13,10 +13,12 @@ import os
 import secrets
 import subprocess
 import sys
+import tempfile
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from ..project import ONLY, SERVERS
+from ..project import COST, ONLY, SERVERS
 from . import stack_config
 from .errors import DuplicateUrnError, ProgramError
 from .graph import Graph, make
@@ -102,6 +104,9 @@ class Running:
     def __init__(self, python: Path, job: Job, environment: Mapping[str, str], remarks: Sequence[str]) -> None:
         self.printed = ""
         self._python, self._job, self._remarks = python, job, remarks
+        descriptor, cost = tempfile.mkstemp(prefix="slipform-cost-")
+        os.close(descriptor)
+        self._cost = Path(cost)
         try:
             self._process = subprocess.Popen(
                 [str(python), "-c", _BOOTSTRAP, str(_RECORDER)],
@@ -111,9 +116,10 @@ class Running:
                 text=True,
                 encoding="utf-8",
                 errors="replace",
-                env=environment,
+                env={**environment, COST: cost},
             )
         except OSError as error:
+            self._cost.unlink(missing_ok=True)
             raise ProgramError(f"the program's Python cannot be started: {python}: {error.strerror}") from error
         # Now, not with `communicate`: two runs that are started together shall run together.
         if self._process.stdin is not None:
@@ -131,6 +137,7 @@ class Running:
             if pipe is not None:
                 pipe.close()
         self._process.wait()
+        self._cost.unlink(missing_ok=True)
 
     def finish(self) -> Graph:
         """Waits for the answer. Raises ProgramError where the program failed."""
@@ -144,7 +151,14 @@ class Running:
         if failure := answer.get("failure"):
             raise self._error(failure)
         messages = [*answer["messages"], *({"severity": "info", "text": text} for text in self._remarks)]
-        return make(self._job["project"], self._job["stack"], answer["resources"], answer["outputs"], messages)
+        return make(
+            self._job["project"], self._job["stack"], answer["resources"], answer["outputs"], messages, self._costs()
+        )
+
+    def _costs(self) -> dict[str, Any] | None:
+        """What a program of Slipform's wrote; another one writes nothing."""
+        text = self._cost.read_text(encoding="utf-8")
+        return json.loads(text) if text else None
 
     def _end(self) -> str:
         code = self._process.returncode

@@ -6,6 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from ...cost.change import CostChange
+from ...cost.change import compare as compare_costs
+from ...cost.figures import StackCost
 from ..graph import Graph, Message, Resource
 from ..kubernetes import effective_inputs, metadata
 from . import consequence, demand, renewal
@@ -100,13 +103,17 @@ class Model:
 
 @dataclass(frozen=True)
 class Diff:
-    """Deleted models first, then created ones, then the others by name."""
+    """Deleted models first, then created ones, then the others by name.
+
+    `cost` is None where a side does not say what it costs. It may change though nothing else does: with a price.
+    """
 
     base: Graph
     head: Graph
     models: tuple[Model, ...]
     outputs: tuple[Field, ...]
     new_messages: tuple[Message, ...]
+    cost: CostChange | None = None
 
     @property
     def changes(self) -> tuple[Change, ...]:
@@ -159,7 +166,17 @@ def diff(base: Graph, head: Graph, told: Mapping[str, Told] | None = None) -> Di
         models=tuple(_completed(model, models, base, head, matched) for model in models),
         outputs=tuple(compare(dict(base.outputs), dict(head.outputs))),
         new_messages=tuple(message for message in head.messages if _is_new(message, base)),
+        cost=_costs(base, head),
     )
+
+
+def _costs(base: Graph, head: Graph) -> CostChange | None:
+    """A side that is not there costs nothing."""
+    one = base.cost or head.cost
+    if one is None:
+        return None
+    before, after = (graph.cost or (None if graph.resources else StackCost(one.currency)) for graph in (base, head))
+    return compare_costs(before, after) if before and after else None
 
 
 def _note(

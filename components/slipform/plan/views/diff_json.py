@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from ...cost.budget import problems_of_change
+from ...cost.change import CostChange
+from ...cost.figures import figures_document, server_document
 from ..change.demand import Demand
 from ..change.diff import Change, Diff, FieldChange, Model
 from ..change.fields import ABSENT, Field
@@ -21,8 +24,30 @@ def diff_to_json(diff: Diff) -> str:
         "models": [_model(model) for model in diff.models],
         "outputs": [_field(FieldChange(field)) for field in diff.outputs],
         "new_messages": [{"severity": each.severity, "text": each.text} for each in diff.new_messages],
+        **({"cost": _cost(diff.cost)} if diff.cost or problems_of_change(diff.cost) else {}),
     }
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def _cost(change: CostChange | None) -> dict[str, Any]:
+    if change is None:
+        return {}
+    document = {
+        "currency": change.after.currency,
+        "before": figures_document(change.before.monthly),
+        "after": figures_document(change.after.monthly),
+        "increase": figures_document(change.increase),
+        "servers": [
+            {
+                "name": each.name,
+                **({"before": server_document(each.before)} if each.before else {}),
+                **({"after": server_document(each.after)} if each.after else {}),
+            }
+            for each in change.servers
+        ],
+    }
+    problems = problems_of_change(change)
+    return {**document, "over_budget": problems} if problems else document
 
 
 def _model(model: Model) -> dict[str, Any]:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ...cost.budget import problems_of_change
+from ...cost.wording import change_rows
+from ...cost.wording import heading as cost_heading
 from ..change.diff import Action, Change, Diff, FieldChange, Model
-from .markdown import LIMIT, escape, html
+from .markdown import LIMIT, cost_table, escape, html
 from .wording import (
     SIGNS,
     before_and_after,
@@ -31,6 +34,8 @@ def diff_to_markdown(diff: Diff, limit: int = LIMIT) -> str:
     """Headline, warnings, then one folded block per model. Where it would be too long, the last blocks go."""
     blocks = [f"### {html(totals(diff)).capitalize()} in `{diff.head.project}`, stack `{diff.head.stack}`"]
     blocks += list(_must_see(diff))
+    if diff.cost:
+        blocks.append(cost_table(cost_heading(diff.cost.after.currency), change_rows(diff.cost)))
     folded = [_model(model) for model in diff.models]
     if diff.outputs:
         folded.append(
@@ -50,6 +55,8 @@ def diff_to_markdown(diff: Diff, limit: int = LIMIT) -> str:
 
 
 def _must_see(diff: Diff) -> Iterator[str]:
+    for problem in problems_of_change(diff.cost):
+        yield f"> 🛑 **{escape(problem)}**"
     for model in diff.models:
         if model.action is Action.DELETE:
             yield f"> 🛑 **{escape(heading(model))}**"

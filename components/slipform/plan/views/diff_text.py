@@ -5,6 +5,9 @@ from __future__ import annotations
 from rich.console import Console
 from rich.text import Text
 
+from ...cost.budget import problems_of_change
+from ...cost.change import CostChange
+from ...cost.wording import change_sentences
 from ..change.diff import Action, Change, Diff, FieldChange, Model
 from ..change.fields import Field
 from .wording import (
@@ -38,9 +41,20 @@ def print_diff(diff: Diff, console: Console) -> None:
         for field in diff.outputs:
             _field(FieldChange(brief(field)), field.where, console, indent=2)
         console.print()
+    if diff.cost:
+        _cost(diff.cost, console)
     for message in diff.new_messages:
         _print(console, Text.assemble((f"new {message.severity}: ", "yellow"), message.text))
+    for problem in problems_of_change(diff.cost):
+        _print(console, Text(problem, "bold red"))
     console.print(Text(totals(diff), "bold"))
+
+
+def _cost(change: CostChange, console: Console) -> None:
+    _print(console, Text(f"cost a month, {change.after.currency}", "bold"))
+    for name, sentence in change_sentences(change):
+        _print(console, Text.assemble((f"{name}  ", "cyan"), sentence), indent=2)
+    console.print()
 
 
 def _model(model: Model, console: Console) -> None:

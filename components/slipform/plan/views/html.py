@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import jinja2
 
+from ...cost import budget, wording
 from ..graph import Graph, Resource
 from .drawing import Drawing, draw
 from .facts import facts, title
@@ -17,6 +18,15 @@ class _Section:
     heading: str
     rows: tuple[tuple[str, str, str], ...]
     drawing: Drawing
+
+
+@dataclass(frozen=True)
+class _Cost:
+    heading: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    basis: str
+    unknowns: tuple[str, ...]
+    problems: tuple[str, ...]
 
 
 def to_html(graph: Graph) -> str:
@@ -32,7 +42,23 @@ def to_html(graph: Graph) -> str:
     if shared:
         sections.append(_section(graph, "shared", shared))
     return environment.get_template("plan.html.j2").render(
-        graph=graph, counts=counts(graph), sections=sections, outputs=tuple(leaves(graph.outputs))
+        graph=graph,
+        counts=counts(graph),
+        sections=sections,
+        outputs=tuple(leaves(graph.outputs)),
+        cost=_cost(graph),
+    )
+
+
+def _cost(graph: Graph) -> _Cost | None:
+    if graph.cost is None or not graph.cost.servers:
+        return None
+    return _Cost(
+        wording.heading(graph.cost.currency),
+        tuple(wording.rows(graph.cost)),
+        wording.basis(graph.cost),
+        tuple(wording.unknowns(graph.cost)),
+        tuple(budget.problems(graph.cost)),
     )
 
 

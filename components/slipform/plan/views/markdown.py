@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+from ...cost import budget, wording
+from ...cost.figures import StackCost
 from ..graph import Graph, Resource
 from .facts import facts, title
 from .summary import counts, leaves
@@ -19,6 +21,8 @@ def to_markdown(graph: Graph, limit: int = LIMIT) -> str:
     blocks += [
         f"> **{message.severity}**: {escape(message.text)}" for message in graph.messages if message.severity != "info"
     ]
+    if graph.cost and graph.cost.servers:
+        blocks += _cost(graph.cost)
     tops = graph.children(None)
     tables = [_details(graph, top) for top in tops if not top.custom]
     shared = [top for top in tops if top.custom]
@@ -30,6 +34,21 @@ def to_markdown(graph: Graph, limit: int = LIMIT) -> str:
     if len(shown) < len(tables):
         shown.append(f"… and {len(tables) - len(shown)} more, which do not fit here: `slipform plan -s {graph.stack}`")
     return "\n\n".join((*blocks, *shown, *ending)) + "\n"
+
+
+def _cost(cost: StackCost) -> Iterable[str]:
+    yield from (f"> 🛑 **{escape(problem)}**" for problem in budget.problems(cost))
+    if cost.known:
+        yield cost_table(wording.heading(cost.currency), wording.rows(cost))
+        yield f"<sub>{escape(wording.basis(cost))}</sub>"
+    yield from map(escape, wording.unknowns(cost))
+
+
+def cost_table(heading: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table of costs."""
+    ruler = ["---:" if index in wording.NUMBERS else "---" for index in range(len(heading))]
+    cells = [map(escape, heading), ruler, *(map(escape, row) for row in rows)]
+    return "\n".join(f"| {' | '.join(row)} |" for row in cells)
 
 
 def _that_fit(tables: Iterable[str], room: int) -> Iterable[str]:

@@ -8,6 +8,8 @@ from rich.console import Console, Group
 from rich.text import Text
 from rich.tree import Tree
 
+from ...cost import budget, wording
+from ...cost.figures import StackCost
 from ..graph import Graph, Resource
 from ..values import Value
 from .facts import facts, title
@@ -25,8 +27,26 @@ def tree(graph: Graph, console: Console) -> None:
     console.print()
     for name, value in graph.outputs.items():
         console.print(Text.assemble(("output ", "dim"), name, "  ", (_output(value), "cyan")))
+    if graph.cost and graph.cost.servers:
+        _cost(graph.cost, console)
     console.print(Group(*(_message(message.severity, message.text) for message in graph.messages)), end="")
     console.print(Text(counts(graph), "bold"))
+
+
+def _cost(cost: StackCost, console: Console) -> None:
+    """What each server costs; what is not known takes a line for the reason."""
+    console.print()
+    if cost.known:
+        heading, *rows = wording.aligned(cost)
+        console.print(Text(heading, "bold"))
+        for row in rows:
+            console.print(Text(row))
+        console.print(Text(wording.basis(cost), "dim"))
+    for sentence in wording.unknowns(cost):
+        console.print(Text(sentence))
+    for problem in budget.problems(cost):
+        console.print(Text(problem, "bold red"))
+    console.print()
 
 
 def _add(branch: Tree, graph: Graph, resource: Resource) -> None:
