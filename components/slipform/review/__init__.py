@@ -14,7 +14,7 @@ from ..spec import checks
 from ..spec.findings import FieldPath, Finding
 from ..spec.modelspec import ModelSpec
 from ..spec.stack import StackConfig
-from . import access, capacity, costs, images, monitoring, names, operators, pools, servers, sources
+from . import access, capacity, costs, images, monitoring, names, operators, pools, servers, sources, tensors
 
 
 def review_spec(
@@ -34,6 +34,7 @@ def _beyond_the_spec(
     spec: ModelSpec, stack: StackConfig | None, root: Path, wrong: Sequence[FieldPath]
 ) -> Iterator[Finding]:
     yield from sources.problems(spec, stack, root)
+    yield from tensors.problems(spec, root)
     yield from access.problems(spec, stack)
     yield from pools.spec_problems(spec, stack)
     yield from capacity.problems(spec, stack)
