@@ -10,7 +10,7 @@ from ..spec.findings import SlipformError
 from ..spec.modelspec import ModelSpec
 from ..spec.stack import StackConfig
 from .base import Artifact
-from .formats import BACKENDS, BUILT
+from .formats import BUILT, FILENAMES
 from .sizes import profiles
 
 KEY_LENGTH = 16
@@ -32,8 +32,7 @@ def source_artifact(spec: ModelSpec, version: int) -> Artifact:
     candidate = spec.rollout.candidate if spec.rollout else None
     if candidate is not None and version == candidate.version != spec.model.version:
         uri, sha256 = candidate.uri or uri, candidate.sha256
-    backend = BACKENDS.get(spec.model.format)
-    return Artifact(uri, backend.filename if backend else "", spec.model.format, sha256)
+    return Artifact(uri, FILENAMES.get(spec.model.format, ""), spec.model.format, sha256)
 
 
 def built_artifact(spec: ModelSpec, version: int, stack: StackConfig) -> Artifact:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
-from ..spec.findings import Finding
+from ..spec.findings import FieldPath, Finding
 from ..spec.modelspec import ModelSpec
 from ..spec.stack import StackConfig
 from ..spec.units import Memory
@@ -104,9 +104,9 @@ class Probes:
 class Container:
     """The engine's container. Files go to ``/etc/slipform``, the fetched model repository to ``/models``.
 
-    ``drain_seconds`` is how long the engine itself takes to finish after SIGTERM; before it every pod sleeps, so that
-    endpoints forget it (``pre_stop`` is for what an engine needs in place of the sleep). ``shared_memory`` is what the
-    engine needs in /dev/shm where the spec says nothing.
+    ``drain_seconds`` is how long requests may take to finish; before it every pod sleeps, so that endpoints forget it.
+    An engine that ``drains`` finishes them after SIGTERM; for another the sleep lasts as much longer, and ``pre_stop``
+    is then what stops it. ``shared_memory`` is what the engine needs in /dev/shm where the spec says nothing.
     """
 
     image: str
@@ -121,6 +121,7 @@ class Container:
     shared_memory: Memory | None = None
     user: int = 1000
     drain_seconds: int = 30
+    drains: bool = True
     pre_stop: tuple[str, ...] = ()
     files: Mapping[str, str] = field(default_factory=dict)
     """Text files by name: the manifest of the model repository (``repository.json``), ``<model>.config.pbtxt``, …
@@ -168,6 +169,8 @@ class Engine(ABC):
     """Its name as its makers write it."""
     formats: ClassVar[frozenset[str]]
     """Model formats and build targets that it serves."""
+    shared: ClassVar[tuple[FieldPath, ...]] = ()
+    """Fields on which specs that share a server agree, beside those that every engine has once (review/servers.py)."""
     api: ClassVar[Api] = OPEN_INFERENCE
     """What clients call of it."""
     holds_requests: ClassVar[bool] = False

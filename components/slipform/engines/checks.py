@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Literal
 
 from ..spec.build import BATCH
@@ -14,7 +15,9 @@ from .build_manifest import build_image
 from .formats import NEEDS_TENSORS, PROCESSORS_ONLY, served_format
 from .sizes import profiles
 
-ImageField = Literal["triton", "runtime", "runtime_gpu", "runtime_imports"]
+ImageField = Literal[
+    "triton", "runtime", "runtime_gpu", "runtime_imports", "tfserving", "tfserving_gpu", "torchserve", "torchserve_gpu"
+]  # fmt: skip
 
 EXPORTS = {
     "pytorch": "add build: {target: onnx} for a program of torch.export.save, or export it: "
@@ -27,12 +30,19 @@ EXPORTS = {
     "keras": "add build: {target: onnx}, or export it: model.export('model.onnx', format='onnx') and format: onnx",
     "torchscript": "add build: {target: onnx}, or export it: torch.onnx.export(model, inputs, 'model.onnx') and "
     "format: onnx",
+    "mar": "write engine: torchserve, or export the model that is in it: "
+    "torch.onnx.export(model, inputs, 'model.onnx') and format: onnx",
 }
 """How a model of each format becomes one that every engine serves."""
 
 
-def serves_the_format(spec: ModelSpec, title: str, formats: frozenset[str]) -> Iterator[Finding]:
-    """An engine serves what it has a backend for; a build makes something else of the model."""
+def serves_the_format(
+    spec: ModelSpec, title: str, formats: frozenset[str], exports: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[Finding]:
+    """An engine serves what it has a backend for; a build makes something else of the model.
+
+    ``exports`` are the engine's own words on how a format becomes one that it serves.
+    """
     served = served_format(spec)
     if served is None or served in formats:
         return
@@ -41,7 +51,7 @@ def serves_the_format(spec: ModelSpec, title: str, formats: frozenset[str]) -> I
         path=("build", "target") if spec.build else ("model", "format"),
         given=served,
         allowed=", ".join(sorted(formats)),
-        remedy=EXPORTS.get(served, "write engine: triton, or another target"),
+        remedy={**EXPORTS, **exports}.get(served, "write engine: triton, or another target"),
     )
 
 
@@ -104,6 +114,12 @@ def can_be_imported(spec: ModelSpec) -> Iterator[Finding]:
     if spec.build is None:
         return
     inputs = spec.model.inputs
+    if spec.model.format == "mar":
+        yield Finding(
+            "nothing can be built of an archive, which holds code and not only a model",
+            path=("build",),
+            remedy="remove build and write engine: torchserve, or name the model that is in the archive in place of it",
+        )
     if spec.model.format == "torchscript" and not inputs:
         yield Finding(
             "a torchscript file does not say what its inputs are",
@@ -178,11 +194,19 @@ _OURS = {
     "runtime_imports": ("REGISTRY/slipform-runtime-imports", "imports"),
 }
 
+_PUBLISHED = {
+    "tfserving": "docker.io/tensorflow/serving:2.19.1",
+    "tfserving_gpu": "docker.io/tensorflow/serving:2.19.1-gpu",
+    "torchserve": "docker.io/pytorch/torchserve:0.12.0-cpu",
+    "torchserve_gpu": "docker.io/pytorch/torchserve:0.12.0-gpu",
+}
+
 
 def _no_image(message: str, path: FieldPath, stack: StackConfig, field: ImageField) -> Finding:
-    """Images are named by digest in the stack's config; ours are built from ``runtime/``, Triton's is published."""
-    if field == "triton":
-        image, build = f"nvcr.io/nvidia/tritonserver:{stack.images.triton_release}-py3", ""
+    """Images are named by digest in the stack's config; ours are built from ``runtime/``, others' are published."""
+    published = {"triton": f"nvcr.io/nvidia/tritonserver:{stack.images.triton_release}-py3", **_PUBLISHED}
+    if field in published:
+        image, build = published[field], ""
     else:
         image, target = _OURS[field]
         build = f"docker buildx build -t {image} --target {target} runtime/ --push; "

@@ -33,6 +33,9 @@ BUILT = {
 }
 """The file that a build writes, by target; the last three are for devices, and no server loads them."""
 
+FILENAMES = {**{format: backend.filename for format, backend in BACKENDS.items()}, "mar": "model.mar"}
+"""The model's file in a version's folder, by model format or build target."""
+
 NEEDS_TENSORS = frozenset({"torchscript"})
 """Formats whose files don't name their inputs and outputs."""
 

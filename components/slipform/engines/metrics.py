@@ -25,6 +25,8 @@ class Measure:
     """True where the series carry no model's label, so that matchers can only choose pods."""
     workload_label: str | None = None
     """As a Histogram's: the label that names the Deployment, where the mesh measures what the engine does not."""
+    model_label: str | None = None
+    """The label that names the model, where it is another than that of the engine's other series."""
 
     def promql(self, matchers: str, *, window: str = "5m", by: str = "", instances: int = 1) -> str:
         """The query for some labels; ``by`` empty means one number for all of them together."""
@@ -49,6 +51,8 @@ class Histogram:
     """Further label matchers, such as reporter="destination"."""
     workload_label: str | None = None
     """The label that names the Deployment, where the series carry no model's label but only that (a mesh's)."""
+    model_label: str | None = None
+    """As a Measure's."""
 
     @property
     def seconds_per_unit(self) -> float:

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
 GROUP = "slipform.engines"
-OURS = {"fastapi": "FastAPI", "triton": "Triton"}
+OURS = {"fastapi": "FastAPI", "torchserve": "TorchServe", "triton": "Triton"}
 """Modules of this package, and the class in each. Other packages' engines are found by their entry points."""
-PLANNED = ("torchserve", "tfserving", "bentoml", "mlflow", "seldon", "kserve")
+PLANNED = ("tfserving", "bentoml", "mlflow", "seldon", "kserve")
 
 
 @cache

@@ -63,7 +63,8 @@ def _measures(metrics: Metrics) -> Iterator[tuple[MetricName, Measure]]:
 
 def _found(measured: Measure | Histogram, model_label: str) -> str:
     """Matchers of the series by which the adapter discovers a metric; a mesh's carry no model's label."""
-    return joined('namespace!=""', 'pod!=""', None if measured.workload_label else f'{model_label}!=""')
+    label = measured.model_label or model_label
+    return joined('namespace!=""', 'pod!=""', None if measured.workload_label else f'{label}!=""')
 
 
 def _rule(name: str, series: str, query: str) -> dict[str, Any]:

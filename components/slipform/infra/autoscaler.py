@@ -145,8 +145,9 @@ def _resource(target: Target) -> autoscaling.v2.MetricSpecArgs:
 
 def _pods(target: Target, engine: str, metrics: Metrics) -> autoscaling.v2.MetricSpecArgs:
     # A mesh does not know the model; but its series are the pod's, and the workload selects its own pods.
-    by_mesh = measure_of(target.metric, metrics).workload_label
-    of_model = None if by_mesh else {metrics.model_label: target.model or ""}
+    measured = measure_of(target.metric, metrics)
+    label = measured.model_label or metrics.model_label
+    of_model = None if measured.workload_label else {label: target.model or ""}
     return autoscaling.v2.MetricSpecArgs(
         type="Pods",
         pods=autoscaling.v2.PodsMetricSourceArgs(

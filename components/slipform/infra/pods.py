@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -153,10 +154,12 @@ def _resources(resources: Resources) -> core.v1.ResourceRequirementsArgs:
 
 def _lifecycle(container: Container) -> core.v1.LifecycleArgs:
     """What happens before the server is told to stop; a wait is Kubernetes' own, which needs no shell in the image."""
+    seconds = ENDPOINT_DELAY + (0 if container.drains else container.drain_seconds)
     if container.pre_stop:
-        handler = core.v1.LifecycleHandlerArgs(exec_=core.v1.ExecActionArgs(command=list(container.pre_stop)))
+        command = ["/bin/sh", "-c", f"sleep {seconds}; exec {shlex.join(container.pre_stop)}"]
+        handler = core.v1.LifecycleHandlerArgs(exec_=core.v1.ExecActionArgs(command=command))
     else:
-        handler = core.v1.LifecycleHandlerArgs(sleep=core.v1.SleepActionArgs(seconds=ENDPOINT_DELAY))
+        handler = core.v1.LifecycleHandlerArgs(sleep=core.v1.SleepActionArgs(seconds=seconds))
     return core.v1.LifecycleArgs(pre_stop=handler)
 
 

@@ -28,7 +28,8 @@ def matchers(
     """
     if label := measured.workload_label:
         return joined(f'{label}_namespace="{namespace}"', f'{label}=~"{"|".join(workloads)}"')
-    return joined(f'namespace="{namespace}"', f'{model_label}="{model}"', track and f'{TRACK}="{track}"')
+    named = measured.model_label or model_label
+    return joined(f'namespace="{namespace}"', f'{named}="{model}"', track and f'{TRACK}="{track}"')
 
 
 def without_candidate(selected: str) -> str:

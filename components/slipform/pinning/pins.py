@@ -11,11 +11,8 @@ from urllib.parse import urlsplit
 from ..spec.document import Document
 from ..spec.findings import FieldPath, Location
 from ..spec.merging import overlay
-from ..spec.stack import StackConfig
+from ..spec.stack import IMAGES, StackConfig
 from .image import Image
-
-IMAGES = ("runtime", "runtime_gpu", "runtime_imports", "triton")
-"""Fields of the stack's images that are images."""
 
 
 @dataclass(frozen=True)

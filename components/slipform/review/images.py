@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..spec.findings import Finding
-from ..spec.stack import StackConfig
+from ..spec.stack import IMAGES, StackConfig
 
 NO_DIGEST = "0" * 64
 
 
 def stack_problems(stack: StackConfig) -> Iterator[Finding]:
     """The paths are the stack config's."""
-    for field in ("runtime", "runtime_gpu", "runtime_imports", "triton"):
+    for field in IMAGES:
         image = getattr(stack.images, field)
         if image is not None and image.endswith(NO_DIGEST):
             yield Finding(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ..spec.findings import Finding, did_you_mean
+from ..engines import registry
+from ..spec.findings import FieldPath, Finding, did_you_mean, dotted
 from ..spec.modelspec import ModelSpec
 
-SHARED = (
+SHARED: tuple[FieldPath, ...] = (
     ("team",),
     ("serving", "engine"),
     ("serving", "protocols"),
@@ -23,7 +24,7 @@ SHARED = (
     ("traffic",),
     ("expose",),
 )
-"""What one server has once: specs that share it say the same."""
+"""What every server has once: specs that share it say the same."""
 
 
 def problems(specs: Sequence[ModelSpec]) -> Iterator[Finding]:
@@ -39,14 +40,22 @@ def problems(specs: Sequence[ModelSpec]) -> Iterator[Finding]:
                 remedy="give it a server of its own, or remove rollout",
             )
     for other in others:
-        for path in SHARED:
+        for path in _shared(first):
             if _at(first, path) != _at(other, path):
                 yield Finding(
-                    f"{first.name} and {other.name} share the server {first.server}, but differ in {'.'.join(path)}",
+                    f"{first.name} and {other.name} share the server {first.server}, but differ in {dotted(path)}",
                     path=path,
                     remedy="say the same in both, or give one a server of its own",
                 )
     yield from _steps(specs)
+
+
+def _shared(spec: ModelSpec) -> tuple[FieldPath, ...]:
+    """What the server of an engine has once; that there is no such engine is somebody else's finding."""
+    try:
+        return (*SHARED, *registry.engine(spec.serving.engine).shared)
+    except registry.UnknownEngine:
+        return SHARED
 
 
 def _steps(specs: Sequence[ModelSpec]) -> Iterator[Finding]:
@@ -91,8 +100,8 @@ def _batches_fit(ensemble: ModelSpec, step: ModelSpec) -> Iterator[Finding]:
         )
 
 
-def _at(spec: ModelSpec, path: tuple[str, ...]) -> object:
+def _at(spec: ModelSpec, path: FieldPath) -> object:
     value: object = spec
     for part in path:
-        value = getattr(value, part)
+        value = getattr(value, str(part))
     return value

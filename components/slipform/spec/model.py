@@ -12,7 +12,7 @@ from .units import Memory, refuse
 from .vocabulary import Dtype, Many, Name, Part, ResourceName, Sha256, TensorName, Version
 
 Format = Literal[
-    "onnx", "torchscript", "pytorch", "tensorflow", "keras", "sklearn", "xgboost", "lightgbm", "mlflow"
+    "onnx", "torchscript", "pytorch", "tensorflow", "keras", "sklearn", "xgboost", "lightgbm", "mlflow", "mar"
 ]  # fmt: skip
 SCHEMES = ("s3", "gs", "https", "hf", "mlflow", "file")
 
@@ -139,7 +139,11 @@ class EnsembleStep(Part):
 class Model(Part):
     """What is served: a trained model, or an ensemble of other specs' models."""
 
-    format: Format | None = Field(default=None, description="The framework's format of the files.", examples=["onnx"])
+    format: Format | None = Field(
+        default=None,
+        description="The framework's format of the files; mar: an archive of torch-model-archiver.",
+        examples=["onnx"],
+    )
     uri: Uri | None = Field(
         default=None,
         description="Where the versions are: <uri>/<version>/… holds the files of one.",

@@ -144,6 +144,34 @@ class Images(Part):
             "nvcr.io/nvidia/tritonserver@sha256:4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945"
         ],
     )
+    tfserving: Image | None = Field(
+        default=None,
+        description="TensorFlow Serving's image.",
+        examples=[
+            "docker.io/tensorflow/serving@sha256:4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945"
+        ],
+    )
+    tfserving_gpu: Image | None = Field(
+        default=None,
+        description="The same for GPUs.",
+        examples=[
+            "docker.io/tensorflow/serving@sha256:4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945"
+        ],
+    )
+    torchserve: Image | None = Field(
+        default=None,
+        description="TorchServe's image.",
+        examples=[
+            "docker.io/pytorch/torchserve@sha256:4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945"
+        ],
+    )
+    torchserve_gpu: Image | None = Field(
+        default=None,
+        description="The same for GPUs.",
+        examples=[
+            "docker.io/pytorch/torchserve@sha256:4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945"
+        ],
+    )
     triton_release: Annotated[str, Field(pattern=r"^[0-9]{2}\.[0-9]{2}$")] = Field(
         default="26.08",
         description="The release in Triton's image, which a digest hides; its TensorRT and metrics depend on it.",
@@ -172,6 +200,12 @@ class Images(Part):
     def pulled(self, image: str) -> str:
         """The image's name with the mirror before it."""
         return f"{self.mirror}/{image}" if self.mirror else image
+
+
+IMAGES = (
+    "runtime", "runtime_gpu", "runtime_imports", "triton", "tfserving", "tfserving_gpu", "torchserve", "torchserve_gpu",
+)  # fmt: skip
+"""Fields of ``Images`` that are images."""
 
 
 class Artifacts(Part):
