@@ -355,4 +355,4 @@ def test_a_stack_costs_what_its_servers_do() -> None:
     cost = estimate(services, stack_config(cost={"prices": PRICES, "max_monthly": 100}))
     assert cost.monthly == total(server.monthly for server in cost.servers)
     assert [server.name for server in cost.known] == ["a", "b"]
-    assert (cost.max_monthly, cost.max_increase, cost.spot_discount) == (100, None, 60)
+    assert (cost.max_monthly, cost.max_increase, cost.spot_discount) == (Decimal(100), None, 60)

@@ -100,7 +100,7 @@ def _per_million(specs: Sequence[ModelSpec], monthly: Figures) -> Figures | None
     rates = [spec.traffic.expected_rps for spec in specs]
     if None in rates:
         return None
-    millions = sum(Fraction(rate or 0) for rate in rates) * HOURS * 3600 / 1_000_000
+    millions = sum((Fraction(rate or 0) for rate in rates), Fraction()) * HOURS * 3600 / 1_000_000
     least, expected, most = (
         None if amount is None else _money(Fraction(amount) / millions, _EXACT)
         for amount in (monthly.least, monthly.expected, monthly.most)
