@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import Run
+from .conftest import ROOT, Run
 
+PAGE = (ROOT / "docs" / "cost.md").read_text(encoding="utf-8")
 FIGURES = {
     # c7i.2xlarge 0.4074; three replicas of 2 processors on each: 3 + 3 need 2 nodes, 16 + 16 need 11.
     "fraud": (594.80, 3271.42),
@@ -33,6 +34,16 @@ def change(file: Path, before: str, after: str) -> None:
     file.write_text(text.replace(before, after), encoding="utf-8")
 
 
+def is_on_the_page(command: str, printed: str) -> bool:
+    """Whether the page's block of the command has, from its costs on, what was printed; but for the last line of a
+    change, which counts what else there is.
+    """
+    block = PAGE.partition(f"```\n$ {command}\n")[2].partition("```")[0].splitlines()
+    start = next(index for index, line in enumerate(block) if line.startswith("cost a month"))
+    lines = block[start:-1] if "diff" in command else block[start:]
+    return "\n".join(lines) in "\n".join(line.rstrip() for line in printed.splitlines())
+
+
 def test_the_json_of_a_plan_has_what_every_model_costs(slipform: Run, tmp_path: Path) -> None:
     (tmp_path / "tmp").mkdir()
     done = slipform("plan", "-s", "prod", "--format", "json", TMPDIR=str(tmp_path / "tmp"))
@@ -48,11 +59,11 @@ def test_the_json_of_a_plan_has_what_every_model_costs(slipform: Run, tmp_path: 
 
 def test_a_plan_over_budget_says_so_and_ends_with_3(slipform: Run, stack: Path) -> None:
     change(stack, "max_monthly: 16000", "max_monthly: 15000")
-    said = "over budget: all models together may cost 15,206.06 USD a month, 206.06 more than slipform:cost.max_monthly"
-    done = slipform("plan", "-s", "prod", COLUMNS="200")
+    said = "over budget: all models together may cost 15,206.06 USD a month, 206.06 more than"
+    done = slipform("plan", "-s", "prod")
     assert done.returncode == 3
+    assert is_on_the_page("slipform plan -s prod", done.stdout)
     assert said in done.stdout
-    assert "iris               0.26–1.02 × m7i.xlarge         44.97     44.97     179.89" in done.stdout
     done = slipform("plan", "-s", "prod", "--format", "markdown")
     assert (done.returncode, "🛑 **over budget" in done.stdout) == (3, True)
     assert said in done.stderr
@@ -88,6 +99,7 @@ def test_a_change_that_adds_too_much_is_shown_and_ends_with_3(slipform: Run, rep
     cost = json.loads(slipform("diff", "main", "-s", "prod", "--format", "json").stdout)["cost"]
     assert cost["increase"] == {"least": 0, "expected": None, "most": 2938.69}
     assert [each["name"] for each in cost["servers"]] == ["text-direction"]
+    assert is_on_the_page("slipform diff main -s prod", slipform("diff", "main", "-s", "prod").stdout)
     # The whole stack's, though only that model was planned.
     assert cost["before"]["most"] == 15206.06
     assert len(cost["over_budget"]) == 2

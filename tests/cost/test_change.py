@@ -135,13 +135,12 @@ def test_a_stack_that_was_over_its_budget_already_stops_only_what_adds_to_it() -
     assert len(budget.problems_of_change(compare(stack(IRIS, FRAUD), over))) == 1, "a budget that is new and too low"
 
 
-def test_a_table_has_its_columns_under_one_another_and_ends_with_the_sum() -> None:
-    per_million = replace(FRAUD, per_million=figures(0.0123, 1.5))
-    assert list(wording.aligned(stack(IRIS, per_million, UNKNOWN))) == [
-        "cost a month, USD  nodes            at least  expected   at most  per 1M predictions  at full use",
-        "fraud              2–4 × g6.xlarge  1,460.00         –  2,920.00         0.0123–1.50",
-        "iris               1–2 × g6.xlarge    730.00    730.00  1,460.00                   –",
-        "2 of 3                              2,190.00         –  4,380.00",
+def test_a_table_ends_with_the_sum_of_what_is_known() -> None:
+    per_million = replace(FRAUD, per_million=figures(0.0123, 1.5), full_use=Decimal(7))
+    assert list(wording.rows(stack(IRIS, per_million, replace(UNKNOWN, name="wine")))) == [
+        ("fraud", "2–4 × g6.xlarge", "1,460.00", "–", "2,920.00", "0.0123–1.50", "7.00"),
+        ("iris", "1–2 × g6.xlarge", "730.00", "730.00", "1,460.00", "–", ""),
+        ("2 of 3", "", "2,190.00", "–", "4,380.00", "", ""),
     ]
 
 

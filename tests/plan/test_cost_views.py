@@ -42,6 +42,22 @@ def test_a_plan_of_a_program_that_knows_no_costs_says_nothing_of_them(view: obje
     assert "cost" not in view(FREE)
 
 
+def test_on_screen_costs_are_in_columns_without_blanks_at_the_ends_of_lines() -> None:
+    lines = screen(replace(GRAPH, cost=replace(COST, servers=(IRIS, replace(IRIS, name="a"))))).splitlines()
+    start = next(index for index, line in enumerate(lines) if line.startswith("cost a month"))
+    assert lines[start : start + 4] == [
+        "cost a month, USD  nodes                   at least  expected   at most  per 1M predictions  at full use",
+        "iris               730.5–2922 × g6.xlarge    730.50  1,461.00  2,922.00                   –         0.25",
+        "a                  730.5–2922 × g6.xlarge    730.50  1,461.00  2,922.00                   –         0.25",
+        "all                                        1,461.00  2,922.00  5,844.00",
+    ]
+
+
+@pytest.mark.parametrize("width", [50, 80, 100])
+def test_on_a_narrow_screen_costs_fit(width: int) -> None:
+    assert max(len(line) for line in screen(GRAPH, width).splitlines()) <= width
+
+
 def test_nothing_in_a_name_becomes_markup() -> None:
     assert "<b>wine" not in plan.to_markdown(GRAPH)
     assert "<b>wine" not in plan.to_html(GRAPH)

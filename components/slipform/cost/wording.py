@@ -45,18 +45,6 @@ def rows(cost: StackCost) -> Iterator[tuple[str, ...]]:
         yield (_all(cost), "", *_months(cost.monthly, cost.monthly), "", "")
 
 
-def aligned(cost: StackCost) -> Iterator[str]:
-    """``heading`` and ``rows`` as lines of text, in columns."""
-    lines = [heading(cost.currency), *rows(cost)]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    for line in lines:
-        cells = (
-            cell.rjust(width) if index in NUMBERS else cell.ljust(width)
-            for index, (cell, width) in enumerate(zip(line, widths, strict=True))
-        )
-        yield "  ".join(cells).rstrip()
-
-
 def unknowns(cost: StackCost) -> Iterator[str]:
     """A sentence for each reason why something is not known, with the servers that have it."""
     by_reason: dict[str, list[str]] = {}

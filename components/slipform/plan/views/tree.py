@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from rich.console import Console, Group
+from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
@@ -37,10 +38,14 @@ def _cost(cost: StackCost, console: Console) -> None:
     """What each server costs; what is not known takes a line for the reason."""
     console.print()
     if cost.known:
-        heading, *rows = wording.aligned(cost)
-        console.print(Text(heading, "bold"))
-        for row in rows:
-            console.print(Text(row))
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+        for index, title in enumerate(wording.heading(cost.currency)):
+            table.add_column(title, justify="right" if index in wording.NUMBERS else "left", overflow="fold")
+        for row in wording.rows(cost):
+            table.add_row(*map(Text, row))
+        # No blanks at the ends of lines, which a log would keep.
+        for line in console.render_lines(table):
+            console.print(Text("".join(segment.text for segment in line).rstrip()), soft_wrap=True)
         console.print(Text(wording.basis(cost), "dim"))
     for sentence in wording.unknowns(cost):
         console.print(Text(sentence))
