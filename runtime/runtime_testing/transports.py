@@ -7,6 +7,7 @@ class Transport:
     def __init__(self) -> None:
         self.sent = b""
         self.closing = False
+        self.unsent_bytes = 0  # of what was sent
 
     def get_extra_info(self, name: str) -> None:
         return None
@@ -19,6 +20,12 @@ class Transport:
 
     def close(self) -> None:
         self.closing = True
+
+    def abort(self) -> None:
+        self.closing = True
+
+    def get_write_buffer_size(self) -> int:
+        return self.unsent_bytes
 
     def is_closing(self) -> bool:
         return self.closing

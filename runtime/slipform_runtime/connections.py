@@ -15,6 +15,23 @@ class Connection(Protocol):
         """End if the client has begun something and does not go on with it."""
 
 
+STALL_TIMEOUT_SECONDS = 30.0
+
+
+class Unsent:
+    """What waits for a client to take it."""
+
+    def __init__(self) -> None:
+        self._bytes = 0
+        self._since = 0.0
+
+    def stalled(self, unsent_bytes: int, now: float) -> bool:
+        """Whether nothing of it has gone for long; to be asked every second or so."""
+        if unsent_bytes == 0 or unsent_bytes != self._bytes:
+            self._bytes, self._since = unsent_bytes, now
+        return now - self._since > STALL_TIMEOUT_SECONDS
+
+
 C = TypeVar("C", bound=Connection)
 
 

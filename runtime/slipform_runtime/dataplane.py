@@ -1,8 +1,9 @@
 """The one way to a model, whatever the protocol: REST, gRPC, the plain routes and ensembles all come here."""
 
-from typing import Any, Protocol
+from typing import Any
 
 from slipform_runtime import __version__
+from slipform_runtime.caller import Caller
 from slipform_runtime.errors import InferenceError, InvalidRequest, NotFound, Unavailable
 from slipform_runtime.extensions import EXTENSIONS
 from slipform_runtime.inference import InferRequest, InferResponse, TensorSpec
@@ -11,18 +12,6 @@ from slipform_runtime.protocol.classification import classified
 from slipform_runtime.repository.repository import ModelRepository
 from slipform_runtime.repository.served import Answer, ServedVersion
 from slipform_runtime.tracing import Tracing
-
-
-class Caller(Protocol):
-    """Who waits for an answer: when it came, and what to do if it goes away."""
-
-    arrived_at: float
-    on_disconnect: Any
-
-    @property
-    def traceparent(self) -> str:
-        """The W3C trace that the request belongs to; empty for none."""
-        ...
 
 
 class DataPlane:

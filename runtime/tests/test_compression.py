@@ -160,7 +160,7 @@ class Sent:
 def test_a_call_is_answered_as_it_was_asked(stream: bool, asked: bytes, size: int, packed: bool) -> None:
     sent = Sent()
     headers = {b"grpc-encoding": asked} if asked else {}
-    call = Call(1, headers, Method(), sent, 0.0, inf, 10_000)
+    call = Call(1, headers, Method(), sent, inf, 10_000, arrived_at=0.0)
     (call.send if stream else call.answer)(bytes(size))
     assert sent.body[0] == packed
     (message,) = MessageReader({b"grpc-encoding": asked}, 10_000).feed(sent.body)

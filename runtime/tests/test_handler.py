@@ -1,12 +1,16 @@
 """A team's own code around the plain routes."""
 
+import socket
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from runtime_testing.holding import held
 from runtime_testing.models import BATCHING, classifier, put
 from runtime_testing.serving import RunningServer
+from runtime_testing.waiting import until
 from slipform_runtime.handler import Handler, HandlerError
 
 Serve = Callable[..., RunningServer]
@@ -44,6 +48,8 @@ def test_a_handler_sees_what_was_sent_and_says_what_is_answered(repository: Path
     [
         ("def preprocess(inputs):\n    return inputs * 2", 400),  # a list twice as long as the model takes
         ("def preprocess(inputs):\n    return 1 / 0", 500),
+        ("def preprocess(inputs):\n    return object()", 500),
+        ("import numpy\ndef preprocess(inputs):\n    return {'x': numpy.array(['a', 'b'])}", 500),
         ("def postprocess(outputs):\n    return object()", 500),
         ("def postprocess(outputs):\n    return outputs['nope']", 500),
         ("def postprocess(outputs):\n    return 'fine'", 200),
@@ -59,6 +65,19 @@ def test_a_handler_that_fails_fails_its_request_alone(
     assert answer.status == status
     assert b"Traceback" not in answer.body
     assert str(tmp_path).encode() not in answer.body
+
+
+def test_a_client_that_leaves_its_handled_request_is_forgotten(repository: Path, serve: Serve, tmp_path: Path) -> None:
+    (tmp_path / "h.py").write_text("def preprocess(inputs):\n    return inputs")
+    put(repository, "wine", classifier(), BATCHING)
+    server = serve(repository, settings={"models": {"wine": {"handler": str(tmp_path / "h.py")}}})
+    with held(server, "wine"):
+        with closing(socket.create_connection(("127.0.0.1", server.http_port))) as client:
+            client.sendall(b'POST /predict HTTP/1.1\r\nContent-Length: 20\r\n\r\n{"inputs":[1,2,3,4]}')
+            until(lambda: server.metric("model_active_requests", model="wine") == 1)
+        until(lambda: server.metric("model_active_requests", model="wine") == 0)
+        until(lambda: not server.server._plain._tasks)
+    assert server.metric("inference_requests_total", model="wine", status="cancelled") == 1
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, Protocol
 
-import msgspec
-
+from slipform_runtime.caller import Caller
 from slipform_runtime.compression import LARGE_BYTES, WORTH_BYTES
 from slipform_runtime.defects import told
 from slipform_runtime.errors import GrpcStatus, InferenceError, InvalidRequest
@@ -23,17 +22,15 @@ class Responder(Protocol):
     def respond_end(self, stream_id: int, trailers: bytes) -> None: ...
 
 
-class Call(msgspec.Struct, eq=False):
+class Call(Caller, eq=False):
     """A call that is not answered yet. `deadline` is in seconds of the monotonic clock."""
 
     stream_id: int
     headers: Headers
     method: "Method"
     responder: Responder
-    arrived_at: float
     deadline: float
     limit: int
-    on_disconnect: Callable[[], None] | None = None
     ended: bool = False
     _reader: wire.MessageReader | None = None
     _messages: int = 0
@@ -135,9 +132,7 @@ class Call(msgspec.Struct, eq=False):
     def cancel(self) -> None:
         """The caller has gone."""
         self.ended = True
-        if self.on_disconnect is not None:
-            on_disconnect, self.on_disconnect = self.on_disconnect, None
-            on_disconnect()
+        self.disconnect()
 
 
 class Method:

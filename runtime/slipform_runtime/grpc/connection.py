@@ -6,15 +6,14 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Any
 
-from slipform_runtime.connections import OpenConnections
+from slipform_runtime.connections import STALL_TIMEOUT_SECONDS, OpenConnections, Unsent
 from slipform_runtime.errors import InferenceError, RequestTooLarge
 from slipform_runtime.grpc import wire
 from slipform_runtime.grpc.call import Call, Method
 from slipform_runtime.http2.connection import DataReceived, Event, Http2Connection, RequestReceived
-from slipform_runtime.http2.frames import Http2Error
+from slipform_runtime.http2.frames import ErrorCode, Http2Error
 from slipform_runtime.http2.headers import block
 
-STALL_TIMEOUT_SECONDS = 30.0
 LARGE_MESSAGE_BYTES = 256 * 1024
 _NOT_GRPC = b"This port speaks gRPC (application/grpc); REST is on the HTTP port.\n"
 _NOT_GRPC_HEAD = block((b":status", b"415"), (b"content-type", b"text/plain"))
@@ -44,6 +43,7 @@ class GrpcConnection(asyncio.Protocol):
         self._transport: Any = None
         self._flush_due = False
         self._last_data_at = 0.0
+        self._unsent = Unsent()
 
     # asyncio.Protocol
 
@@ -117,7 +117,8 @@ class GrpcConnection(asyncio.Protocol):
         except InferenceError as error:
             self._http2.respond_head(event.stream_id, wire.error_trailers(*wire.status_of(error)), ends=True)
             return
-        call = Call(event.stream_id, event.headers, method, self, now, deadline, self._shared.request_limit_bytes)
+        limit = self._shared.request_limit_bytes
+        call = Call(event.stream_id, event.headers, method, self, deadline, limit, arrived_at=now)
         self._calls[event.stream_id] = call
         if event.ended:
             call.receive(event.data, True)
@@ -139,7 +140,13 @@ class GrpcConnection(asyncio.Protocol):
 
     def respond_data(self, stream_id: int, data: bytes) -> None:
         """A part of a response."""
-        self._http2.respond_data(stream_id, data)
+        if self._http2.unsent_bytes > 2 * self._shared.request_limit_bytes:
+            # The client asks for more and takes nothing.
+            self._http2.reset(stream_id, ErrorCode.ENHANCE_YOUR_CALM)
+            if call := self._calls.pop(stream_id, None):
+                call.cancel()
+        else:
+            self._http2.respond_data(stream_id, data)
         self._flush_soon()
 
     def respond_end(self, stream_id: int, trailers: bytes) -> None:
@@ -159,7 +166,7 @@ class GrpcConnection(asyncio.Protocol):
             return
         if data := self._http2.output():
             self._transport.write(data)
-        if self._shared.draining and self._http2.idle:
+        if self._shared.draining and self._http2.drained:
             self._transport.close()
 
     # The end
@@ -170,8 +177,10 @@ class GrpcConnection(asyncio.Protocol):
         self._flush_soon()
 
     def close_if_stalled(self, now: float) -> None:
-        """Close if nothing has come for long though something must: it neither sends nor takes what it has begun."""
-        if self._last_data_at < now - STALL_TIMEOUT_SECONDS and (self._http2.stalled or self._http2.mid_request):
+        """Close if the client does not go on with a request for long, or takes nothing of what it asked for."""
+        paused = self._http2.mid_request and self._last_data_at < now - STALL_TIMEOUT_SECONDS
+        unsent_bytes = self._http2.unsent_bytes + self._transport.get_write_buffer_size()
+        if self._unsent.stalled(unsent_bytes, now) or paused:
             self._transport.abort()
 
 

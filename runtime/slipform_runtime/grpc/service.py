@@ -7,6 +7,7 @@ from time import monotonic
 from typing import Any
 
 from slipform_runtime import defects, protos
+from slipform_runtime.caller import Caller
 from slipform_runtime.dataplane import DataPlane
 from slipform_runtime.errors import ControlRefused, InferenceError
 from slipform_runtime.grpc import health
@@ -161,7 +162,7 @@ class _ModelStreamInfer(Method):
             call.on_disconnect = lambda: self._abandon(call)
         else:
             state = self._open[call]
-        part = _Part(monotonic(), call.traceparent)
+        part = _Part(call, arrived_at=monotonic())
         try:
             form = self._forms.find(message)
             given = form or v2_grpc.parse_infer(message)
@@ -200,9 +201,7 @@ class _ModelStreamInfer(Method):
     def _abandon(self, call: Call) -> None:
         state = self._open.pop(call, None)
         for part in list(state.parts) if state else ():
-            if part.on_disconnect is not None:
-                on_disconnect, part.on_disconnect = part.on_disconnect, None
-                on_disconnect()
+            part.disconnect()
 
     def _error(self, error: InferenceError, request_id: str) -> bytes:
         message = self._response(error_message=str(error))
@@ -219,10 +218,12 @@ class _OpenRequests:
         self.ended = False
 
 
-class _Part:
-    """One request of a stream, as the data plane's caller."""
+class _Part(Caller, eq=False):
+    """One request of a stream."""
 
-    def __init__(self, arrived_at: float, traceparent: str) -> None:
-        self.arrived_at = arrived_at
-        self.traceparent = traceparent
-        self.on_disconnect: Any = None
+    call: Call
+
+    @property
+    def traceparent(self) -> str:
+        """The stream's."""
+        return self.call.traceparent

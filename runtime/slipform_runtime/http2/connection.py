@@ -5,7 +5,7 @@ What a client can make it keep, and where that ends:
 * A header block: MAX_BLOCK_BYTES and MAX_CONTINUATIONS on the wire, MAX_HEADER_LIST_BYTES decoded.
 * Streams: `max_streams` at a time, refused beyond (section 5.1.2). Of those reset the last REMEMBERED_STREAMS.
 * Bodies: the windows are opened again only as bytes arrive, and the caller resets a stream whose message is too long.
-* Answers: what the client's windows do not let go is kept by stream; the caller closes a connection that stalls.
+* Answers: what the client's windows do not let go is kept by stream and counted; the caller ends what is not taken.
 * Frames that cost the client little and us more (resets, empty DATA, PING, SETTINGS, PRIORITY): an allowance by time
   and by answers. grpc-go, to measure the line, sends a PING with each answer that it gets.
 """
@@ -26,6 +26,7 @@ from slipform_runtime.http2.frames import (
     FRAME_HEADER,
     HEADER_BYTES,
     LARGEST_FRAME_SIZE,
+    LARGEST_STREAM_ID,
     LARGEST_WINDOW,
     PREFACE,
     PRIORITY_FLAG,
@@ -225,14 +226,14 @@ class Http2Connection:
         return bool(self._output)
 
     @property
-    def idle(self) -> bool:
-        """Whether no stream is open."""
-        return not self._streams
+    def drained(self) -> bool:
+        """Whether, after `drain`, every request is answered and none is on its way: the client knows that it ends."""
+        return not self._streams and (self._refuse_after is not None or not self._settings_seen)
 
     @property
-    def stalled(self) -> bool:
-        """Whether output waits for the client's windows."""
-        return bool(self._waiting)
+    def unsent_bytes(self) -> int:
+        """What waits for the client's windows."""
+        return sum(stream.pending_bytes for stream in self._waiting.values())
 
     @property
     def mid_request(self) -> bool:
@@ -256,6 +257,7 @@ class Http2Connection:
         needed = HEADER_BYTES
         while end - position >= HEADER_BYTES:
             high, low, kind, flags, stream_id = FRAME_HEADER.unpack_from(data, position)
+            stream_id &= LARGEST_STREAM_ID  # the other bit is reserved
             length = high << 16 | low
             if length > FRAME_SIZE:
                 raise Http2Error(ErrorCode.FRAME_SIZE_ERROR, f"a frame is larger than {FRAME_SIZE} bytes")
@@ -274,7 +276,7 @@ class Http2Connection:
                     position = after
                     continue
             try:
-                self._read_frame(kind, flags, stream_id & 0x7FFFFFFF, data[start:position])
+                self._read_frame(kind, flags, stream_id, data[start:position])
             except StreamError as error:
                 self._stream_failed(error)
         if position < end:

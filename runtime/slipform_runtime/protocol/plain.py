@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 
 from slipform_runtime.datatypes import NUMPY, Tensor
-from slipform_runtime.errors import InvalidRequest
+from slipform_runtime.errors import ExecutionFailed, InvalidRequest
 from slipform_runtime.inference import InferRequest, TensorSpec
 from slipform_runtime.protocol.json_tensors import from_nested, nested_to_json
 
@@ -84,12 +84,15 @@ def prepared_request(prepared: Any, specs: list[TensorSpec], *, batched: bool, b
     """The request that `preprocess` made: arrays by input name, or a value as if it was sent."""
     if isinstance(prepared, np.ndarray) and len(specs) == 1:
         prepared = {specs[0].name: prepared}
-    if isinstance(prepared, dict) and any(isinstance(value, np.ndarray) for value in prepared.values()):
-        types = {spec.name: NUMPY[spec.datatype] for spec in specs}
-        return InferRequest(
-            {name: np.asarray(value).astype(types.get(name), copy=False) for name, value in prepared.items()}
-        )
-    body = _encode({"inputs": prepared})
+    try:
+        if isinstance(prepared, dict) and any(isinstance(value, np.ndarray) for value in prepared.values()):
+            types = {spec.name: NUMPY[spec.datatype] for spec in specs}
+            return InferRequest(
+                {name: np.asarray(value).astype(types.get(name), copy=False) for name, value in prepared.items()}
+            )
+        body = _encode({"inputs": prepared})
+    except (TypeError, ValueError, OverflowError, msgspec.MsgspecError) as error:
+        raise ExecutionFailed(f"preprocess returned what is no input: {error}") from error
     return decode_request(body, specs, batched=batched, batch=batch)
 
 

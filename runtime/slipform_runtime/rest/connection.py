@@ -13,7 +13,7 @@ from typing import Any
 
 import httptools
 
-from slipform_runtime.connections import OpenConnections
+from slipform_runtime.connections import OpenConnections, Unsent
 from slipform_runtime.errors import InferenceError, InvalidRequest, RequestTooLarge
 from slipform_runtime.rest.exchange import Exchange
 from slipform_runtime.rest.heads import KnownHeads
@@ -30,7 +30,7 @@ _HEAD_TOO_LARGE = f"the request's head is larger than {MAX_HEAD_BYTES} bytes"
 _SINGLE = frozenset((b"inference-header-content-length", b"content-encoding", b"content-type", b"host"))
 
 Handler = Callable[[Exchange], None]
-_NOBODYS = Exchange(lambda exchange, data: None, 0.0)
+_NOBODYS = Exchange(lambda exchange, data: None, arrived_at=0.0)
 
 
 class Connections(OpenConnections["HttpConnection"]):
@@ -54,12 +54,13 @@ class HttpConnection(asyncio.Protocol):
         self._transport: Any = None
         self._parser: Any = httptools.HttpRequestParser(self)
         self._reading = False  # a head or a body: that of `_exchange`
-        self._exchange = Exchange(self._answered, 0.0)
+        self._exchange = Exchange(self._answered, arrived_at=0.0)
         self._current: Exchange | None = None  # whose answer is awaited
         self._waiting: deque[Exchange] = deque()
         self._head_bytes = 0
         self._unused_bytes = 0
         self._last_data_at = 0.0
+        self._unsent = Unsent()
         self._read_paused = False
         self._write_paused = False
         self._closing = False
@@ -80,7 +81,7 @@ class HttpConnection(asyncio.Protocol):
         self._closing = True
         self._waiting.clear()
         if self._current is not None:
-            self._current.abandon()
+            self._current.disconnect()
         # These hold the connection, which holds them: bodies would stay until the collector comes by, which is seldom.
         self._current = self._parser = None
         self._exchange = _NOBODYS
@@ -93,21 +94,16 @@ class HttpConnection(asyncio.Protocol):
         alone = not self._reading and self._current is None and not self._aborted
         if alone and (head := self._shared.heads.find(data)):
             body = data[head.length :]
-            self._handle(Exchange(self._answered, now, head.method, head.target, head.headers, body, head.keep_alive))
+            self._handle(
+                Exchange(self._answered, head.method, head.target, head.headers, body, head.keep_alive, arrived_at=now)
+            )
             return
         self._unused_bytes += len(data)
         before = self._exchange
         try:
-            self._parser.feed_data(data)
-            if alone and self._exchange is not before and not self._reading and not self._waiting:
+            offered = self._feed(data)
+            if alone and not offered and self._exchange is not before and not self._reading and not self._waiting:
                 self._shared.heads.learn(data, self._exchange)
-        except httptools.HttpParserUpgrade as offer:
-            # Declined by answering as HTTP/1.1 (RFC 9110, section 7.8). The parser takes what follows the head for
-            # another protocol, so a new one reads the request as if nothing had been offered (Java's client sends
-            # `Upgrade: h2c` with its first request, whose body must not be lost).
-            self._parser = httptools.HttpRequestParser(self)
-            self.data_received(self._exchange.head_without_offer() + data[offer.args[0] :])
-            return
         except httptools.HttpParserCallbackError as error:
             cause = error.__context__
             self._abort(cause if isinstance(cause, InferenceError) else InvalidRequest("the request is malformed"))
@@ -116,6 +112,22 @@ class HttpConnection(asyncio.Protocol):
         # llhttp keeps an unfinished header to itself: what brings neither a head nor a body is bounded here.
         if self._reading and self._unused_bytes > MAX_HEAD_BYTES + READ_BYTES:
             self._abort(InvalidRequest(f"a header or a chunk's extension is larger than {MAX_HEAD_BYTES} bytes"))
+
+    def _feed(self, data: bytes) -> bool:
+        """Parse; whether something else than HTTP/1.1 was offered, which is declined (RFC 9110, section 7.8).
+
+        The parser takes what follows such a head for another protocol, so a new one reads the request as if nothing had
+        been offered: Java's client sends `Upgrade: h2c` with its first request, whose body must not be lost.
+        """
+        rest, offered = memoryview(data), False
+        while True:
+            try:
+                self._parser.feed_data(rest)
+                return offered
+            except httptools.HttpParserUpgrade as offer:
+                rest, offered = rest[offer.args[0] :], True
+            self._parser = httptools.HttpRequestParser(self)
+            self._parser.feed_data(self._exchange.head_without_offer())
 
     def eof_received(self) -> bool:
         """A client that ends its half has nothing more to ask and, as far as is known, nobody to listen."""
@@ -136,7 +148,7 @@ class HttpConnection(asyncio.Protocol):
     def on_message_begin(self) -> None:
         """A request begins."""
         self._reading = True
-        self._exchange = Exchange(self._answered, monotonic())
+        self._exchange = Exchange(self._answered, arrived_at=monotonic())
         self._head_bytes = 0
         self._unused_bytes = 0
 
@@ -168,17 +180,20 @@ class HttpConnection(asyncio.Protocol):
     def on_headers_complete(self) -> None:
         """The head is whole."""
         exchange = self._exchange
-        if self._parser.get_http_version() not in ("1.1", "1.0"):
+        version = self._parser.get_http_version()
+        if version not in ("1.1", "1.0"):
             raise InvalidRequest("this server speaks HTTP/1.1")
         exchange.method = self._parser.get_method()
         if exchange.method == b"CONNECT":
             raise InvalidRequest("this server is no proxy")
         # A client of HTTP/1.0 would wait for a `Connection: keep-alive`, which this server does not answer.
-        exchange.keep_alive = self._parser.should_keep_alive() and self._parser.get_http_version() == "1.1"
+        exchange.keep_alive = self._parser.should_keep_alive() and version == "1.1"
         length = exchange.headers.get(b"content-length")
         if length is not None and int(length) > self._shared.request_limit_bytes:
             raise self._too_large()
-        if exchange.headers.get(b"expect", b"").lower() == b"100-continue":
+        # Not before the answer to an earlier request, for which it would be taken; nor is it known to HTTP/1.0.
+        expected = exchange.headers.get(b"expect", b"").lower() == b"100-continue"
+        if expected and version == "1.1" and self._current is None:
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def on_body(self, body: bytes) -> None:
@@ -239,7 +254,7 @@ class HttpConnection(asyncio.Protocol):
         """Answer a request that cannot be read, and close: where the next one would begin is not known."""
         if self._closing:
             return
-        exchange = self._exchange if self._reading else Exchange(self._answered, monotonic())
+        exchange = self._exchange if self._reading else Exchange(self._answered, arrived_at=monotonic())
         exchange.keep_alive = False
         self._reading = False
         self._aborted = True
@@ -256,7 +271,9 @@ class HttpConnection(asyncio.Protocol):
             self._close()
 
     def close_if_stalled(self, now: float) -> None:
-        """Close if a head takes too long as a whole, or a body has paused too long."""
+        """Close if a head takes too long as a whole, a body has paused too long, or an answer is not taken."""
+        if self._unsent.stalled(self._transport.get_write_buffer_size(), now):
+            self._transport.abort()
         if not self._reading or self._current is not None:
             return
         stalled = (

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from slipform_runtime import compression
+from slipform_runtime.caller import Caller
 from slipform_runtime.compression import LARGE_BYTES, WORTH_BYTES
 from slipform_runtime.errors import InferenceError, MethodNotAllowed, UnsupportedEncoding
 
@@ -22,18 +23,16 @@ _JSON_ANSWER = _STATUS_LINES[200] + b"content-length: %d\r\ncontent-type: applic
 Send = Callable[["Exchange", bytes], None]
 
 
-class Exchange(msgspec.Struct, eq=False):
+class Exchange(Caller, eq=False):
     """What a route sees: the request, and `respond`, to be called once. `send` is the connection's."""
 
     send: Send
-    arrived_at: float
     method: bytes = b""
     target: bytes = b""
-    headers: dict[bytes, bytes] = {}
+    headers: dict[bytes, bytes] = msgspec.field(default_factory=dict)
     body: bytes | bytearray = b""
     keep_alive: bool = True
     responded: bool = False
-    on_disconnect: Callable[[], None] | None = None
 
     def header(self, name: bytes) -> str:
         """A header's value; empty where it is missing."""
@@ -93,12 +92,6 @@ class Exchange(msgspec.Struct, eq=False):
         else:
             packing = asyncio.get_running_loop().run_in_executor(None, compression.compress, body, encoding)
             packing.add_done_callback(lambda done: None if done.cancelled() else send(done.result()))
-
-    def abandon(self) -> None:
-        """The client has gone."""
-        if self.on_disconnect is not None:
-            on_disconnect, self.on_disconnect = self.on_disconnect, None
-            on_disconnect()
 
     def respond_json(self, value: Any, status: int = 200) -> None:
         """Send `value` as JSON."""

@@ -1,6 +1,7 @@
 """The plain routes: `/predict` for people and scripts, `/health`, `/ready` and `/metrics` for the cluster."""
 
 import asyncio
+from collections.abc import Callable
 from time import monotonic
 from typing import Any
 from uuid import uuid4
@@ -128,9 +129,10 @@ class PlainRoutes:
             self._identify(request, exchange)
             served = self._plane.served(served.name)  # a reload may have come meanwhile
             response = await self._infer(served, request, exchange)
-        except InferenceError as error:
-            served.refused(error, exchange.arrived_at)
-            exchange.refuse(error)
+        except Exception as error:
+            refusal = defects.told(error)
+            served.refused(refusal, exchange.arrived_at)
+            exchange.refuse(refusal)
             return
         try:
             if isinstance(response, InferenceError):
@@ -153,7 +155,14 @@ class PlainRoutes:
                 answered.set_result(response)
 
         self._plane.infer(served, request, answer, exchange)
-        return await answered
+        cancel: Callable[[], object] | None = exchange.on_disconnect
+        exchange.on_disconnect = answered.cancel
+        try:
+            return await answered
+        except asyncio.CancelledError:
+            if cancel is not None:
+                cancel()
+            raise
 
     def _identify(self, request: InferRequest, exchange: Exchange) -> None:
         request.id = request.id or exchange.header(b"x-request-id") or str(uuid4())

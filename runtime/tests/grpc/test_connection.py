@@ -5,18 +5,35 @@ import asyncio
 import pytest
 
 from runtime_testing.transports import Transport
+from slipform_runtime.connections import STALL_TIMEOUT_SECONDS
 from slipform_runtime.errors import GrpcStatus
-from slipform_runtime.grpc.call import UnknownMethod
+from slipform_runtime.grpc.call import Call, Method, UnknownMethod
 from slipform_runtime.grpc.connection import GrpcConnection, GrpcConnections
-from slipform_runtime.http2.frames import END_HEADERS, PREFACE, FrameType, frame, settings
+from slipform_runtime.http2.frames import (
+    END_HEADERS,
+    END_STREAM,
+    PREFACE,
+    FrameType,
+    Setting,
+    frame,
+    settings,
+    window_update,
+)
 from slipform_runtime.http2.headers import block
 
 LIMIT = 1_000_000
 HEAD = block((b":method", b"POST"), (b":scheme", b"http"), (b":path", b"/s/M"), (b"content-type", b"application/grpc"))
 
 
-async def connected() -> tuple[GrpcConnection, Transport]:
-    shared = GrpcConnections(asyncio.get_running_loop(), lambda path: UnknownMethod(path.decode()), LIMIT)
+class Silent(Method):
+    """Has its answers made by the test."""
+
+    streams = True
+
+
+async def connected(method: Method | None = None) -> tuple[GrpcConnection, Transport]:
+    find = lambda path: method or UnknownMethod(path.decode())  # noqa: E731
+    shared = GrpcConnections(asyncio.get_running_loop(), find, LIMIT)
     connection, transport = shared(), Transport()
     connection.connection_made(transport)
     connection.data_received(PREFACE + settings({}))
@@ -65,3 +82,59 @@ async def test_an_unknown_method_is_unimplemented() -> None:
     connection.data_received(frame(FrameType.DATA, 1, 1, b"\0\0\0\0\0"))
     await asyncio.sleep(0)
     assert b"grpc-status\x0212" in transport.sent
+
+
+@pytest.mark.asyncio
+async def test_a_call_on_its_way_when_the_server_ends_is_answered() -> None:
+    connection, transport = await connected()
+    connection._shared.close_idle()
+    await asyncio.sleep(0)
+    assert not transport.closing
+    connection.data_received(frame(FrameType.HEADERS, END_HEADERS, 1, HEAD))
+    connection.data_received(frame(FrameType.DATA, 1, 1, b"\0\0\0\0\0"))
+    await asyncio.sleep(0)
+    assert b"grpc-status\x0212" in transport.sent
+    assert not transport.closing
+    connection.data_received(frame(FrameType.PING, 1, 0, b"draining"))
+    await asyncio.sleep(0)
+    assert transport.closing
+
+
+@pytest.mark.asyncio
+async def test_a_stream_whose_answers_are_not_taken_is_ended() -> None:
+    connection, _ = await connected(Silent())
+    connection.data_received(settings({Setting.INITIAL_WINDOW_SIZE: 0}))
+    connection.data_received(frame(FrameType.HEADERS, END_HEADERS, 1, HEAD))
+    call, gone = connection._calls[1], []
+    assert isinstance(call, Call)
+    call.on_disconnect = lambda: gone.append(call)
+    call.send(bytes(3 * LIMIT))  # one answer may be as large as it likes
+    assert not gone
+    call.send(b"")
+    assert gone == [call]
+    assert connection._http2.unsent_bytes == 0
+    assert not connection._calls
+
+
+@pytest.mark.asyncio
+async def test_a_client_that_takes_nothing_for_long_is_closed_whatever_it_sends() -> None:
+    connection, transport = await connected(Silent())
+    connection.data_received(settings({Setting.INITIAL_WINDOW_SIZE: 0}))
+    connection.data_received(frame(FrameType.HEADERS, END_HEADERS | END_STREAM, 1, HEAD))
+    connection.respond(1, b"", bytes(1000), b"")
+    for second in range(int(STALL_TIMEOUT_SECONDS) + 2):
+        connection.data_received(frame(FrameType.PING, 0, 0, bytes(8)))
+        connection.close_if_stalled(second)
+        assert transport.closing == (second > STALL_TIMEOUT_SECONDS)
+
+
+@pytest.mark.asyncio
+async def test_a_client_that_takes_little_at_a_time_is_not_closed() -> None:
+    connection, transport = await connected(Silent())
+    connection.data_received(settings({Setting.INITIAL_WINDOW_SIZE: 0}))
+    connection.data_received(frame(FrameType.HEADERS, END_HEADERS | END_STREAM, 1, HEAD))
+    connection.respond(1, b"", bytes(1000), b"")
+    for turn in range(10):
+        connection.close_if_stalled(turn * STALL_TIMEOUT_SECONDS)
+        connection.data_received(window_update(1, 1))
+    assert not transport.closing

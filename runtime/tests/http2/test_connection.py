@@ -97,11 +97,11 @@ def test_an_answer_waits_for_the_clients_window() -> None:
     assert [payload for kind, _, _, payload in frames(connection.output()) if kind == FrameType.DATA] == [b"abcd"]
     connection.receive(window_update(1, 5), 0.0)
     assert [payload for *_, payload in frames(connection.output())] == [b"efghi"]
-    assert connection.stalled
+    assert connection.unsent_bytes
     connection.receive(settings_frame({Setting.INITIAL_WINDOW_SIZE: 5}), 0.0)
     kinds = [kind for kind, *_ in frames(connection.output())]
     assert kinds == [FrameType.SETTINGS, FrameType.DATA, FrameType.HEADERS]
-    assert connection.idle
+    assert not connection._streams
 
 
 def test_the_windows_are_opened_again_as_data_arrives() -> None:
@@ -243,7 +243,7 @@ def test_cancelling_at_a_usual_rate_is_no_attack() -> None:
     for number in range(5000):
         connection.receive(headers(2 * number + 1) + rst_stream(2 * number + 1, 8), number / 500)
         connection.output()
-    assert connection.idle
+    assert not connection._streams
 
 
 def test_a_header_list_that_unpacks_to_a_bomb_ends_the_connection() -> None:
@@ -271,7 +271,7 @@ def test_streams_that_were_reset_are_remembered_within_bounds() -> None:
         connection.reset(2 * number + 1, ErrorCode.CANCEL)
         connection.output()
     assert len(connection._closed) == http2.REMEMBERED_STREAMS
-    assert connection.idle
+    assert not connection._streams
 
 
 def test_nothing_is_kept_of_answered_streams_on_which_nothing_may_follow() -> None:
@@ -280,7 +280,7 @@ def test_nothing_is_kept_of_answered_streams_on_which_nothing_may_follow() -> No
         connection.receive(headers(2 * number + 1) + data(2 * number + 1, b"abc", END_STREAM), 0.0)
         connection.respond(2 * number + 1, b"\x88", b"", b"\x88")
         connection.output()
-    assert (len(connection._closed), connection.idle) == (0, True)
+    assert (len(connection._closed), len(connection._streams)) == (0, 0)
     with pytest.raises(Http2Error) as ended:
         connection.receive(data(1, b"more"), 0.0)
     assert ended.value.code == ErrorCode.STREAM_CLOSED
@@ -296,6 +296,16 @@ def test_a_client_may_ping_with_each_answer() -> None:
         assert len(frames(connection.output())) == 4
 
 
+@pytest.mark.parametrize("parts", [1, 2])
+def test_the_reserved_bit_of_a_streams_number_is_ignored(parts: int) -> None:
+    connection, reserved = opened(), 1 << 31
+    request = [headers(reserved | 1), data(reserved | 1, b"abc", END_STREAM)]
+    sent = [b"".join(request)] if parts == 1 else request
+    events = [event for part in sent for event in connection.receive(part, 0.0)]
+    assert {event.stream_id for event in events} == {1}
+    assert connection.receive(headers(3) + data(3, b"abc", END_STREAM), 0.0)
+
+
 def test_draining_answers_what_was_sent_before_the_client_knew() -> None:
     connection = opened()
     connection.drain()
@@ -306,8 +316,20 @@ def test_draining_answers_what_was_sent_before_the_client_knew() -> None:
     (last,) = frames(connection.output())
     assert int.from_bytes(last[3][:4]) == 1
     assert connection.receive(headers(3, END_HEADERS | END_STREAM), 0.0) == []
+    assert not connection.drained
     connection.respond(1, b"\x88", b"", b"\x88")
-    assert connection.idle
+    assert connection.drained
+
+
+def test_a_connection_is_not_drained_before_the_client_has_read_that_it_ends() -> None:
+    """Requests may be on their way, which the client takes for accepted."""
+    silent, connection = Http2Connection(), opened()
+    for each in (silent, connection):
+        each.drain()
+    _, ping = frames(connection.output())
+    assert (silent.drained, connection.drained) == (True, False)
+    connection.receive(frame(FrameType.PING, ACK, 0, ping[3]), 0.0)
+    assert connection.drained
 
 
 _KINDS = st.integers(0, 10)

@@ -155,6 +155,18 @@ def test_a_body_is_asked_for_with_100_continue(server: RunningServer) -> None:
     assert answer.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n")
 
 
+def test_a_client_of_http_1_0_that_expects_is_answered_at_once(server: RunningServer) -> None:
+    """Section 10.1.1 of RFC 9110: it knows no interim answers."""
+    answer = talk(server, post(GOOD, "Expect: 100-continue").replace(b"HTTP/1.1", b"HTTP/1.0", 1))
+    assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+
+
+def test_offers_to_upgrade_may_be_pipelined(server: RunningServer) -> None:
+    offer = b"GET /health HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
+    answer = talk(server, offer * 2000 + b"GET /health HTTP/1.1\r\nConnection: close\r\n\r\n")
+    assert answer.count(b"HTTP/1.1 200 OK") == 2001
+
+
 def test_head_has_the_length_and_no_body(server: RunningServer) -> None:
     answer = talk(server, b"HEAD /health HTTP/1.1\r\nConnection: close\r\n\r\n")
     assert b"content-length: 18\r\n" in answer

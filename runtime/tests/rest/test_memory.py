@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from runtime_testing.transports import Transport
+from slipform_runtime.connections import STALL_TIMEOUT_SECONDS
 from slipform_runtime.rest.connection import Connections
 from slipform_runtime.rest.exchange import Exchange
 
@@ -33,6 +34,21 @@ def no_collector() -> Iterator[None]:
     gc.disable()
     yield
     gc.enable()
+
+
+@pytest.mark.asyncio
+async def test_a_client_that_takes_nothing_of_its_answer_for_long_is_closed() -> None:
+    connection = Connections(asyncio.get_running_loop(), lambda exchange: exchange.respond(200, b"x"), 10_000)()
+    transport = Transport()
+    connection.connection_made(transport)
+    connection.data_received(HEAD + BODY)
+    transport.unsent_bytes = 100_000
+    for second in range(100):  # it takes a little of it now and then
+        transport.unsent_bytes -= second % 20 == 0
+        connection.close_if_stalled(second)
+    assert not transport.closing
+    connection.close_if_stalled(80 + STALL_TIMEOUT_SECONDS + 1)
+    assert transport.closing
 
 
 @pytest.mark.parametrize(
