@@ -74,7 +74,7 @@ class _Bill:
 
 
 def _that_fit(spec: ModelSpec, machines: Machines) -> tuple[Machine, ...]:
-    kinds = tuple(kind for kind in machines.kinds if kind.room.share(spec.serving.resources) is not None)
+    kinds = tuple(kind for kind in machines.kinds if kind.room.replicas(spec.serving.resources))
     if not kinds:
         names = ", ".join(kind.name for kind in machines.kinds)
         raise Unknown(f"a replica does not fit {names}")
@@ -90,7 +90,7 @@ def _needed(spec: ModelSpec, machines: Machines, kind: Machine, replicas: int) -
     """Nodes: of a shared pool the parts that the replicas take, else whole ones within the pool's bounds."""
     resources = spec.serving.resources
     if machines.shared:
-        return replicas * (kind.room.share(resources) or Fraction(1))
+        return replicas * kind.share(resources)
     nodes = max(math.ceil(Fraction(replicas, kind.room.replicas(resources))), machines.fewest)
     return Fraction(nodes if machines.limit is None else min(nodes, machines.limit))
 
@@ -124,8 +124,8 @@ def _builds(specs: Sequence[ModelSpec], machines: Machines, kinds: Sequence[Mach
         return None
     hours = builds * Fraction(TIME_LIMIT.microseconds, 3_600_000_000)
     resources = specs[0].serving.resources
-    parts = {kind: (kind.room.share(resources) if machines.shared else None) or Fraction(1) for kind in kinds}
-    return _money(hours * min(part * Fraction(kind.per_hour) for kind, part in parts.items()), _CENT)
+    parts = ((kind.share(resources) if machines.shared else 1) * Fraction(kind.per_hour) for kind in kinds)
+    return _money(hours * min(parts), _CENT)
 
 
 def _counted(number: Counts) -> Figures:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
+from fractions import Fraction
 
 from ..review.capacity import pool_of
 from ..spec import instances
@@ -11,6 +12,7 @@ from ..spec.cost import NodeCost
 from ..spec.modelspec import ModelSpec
 from ..spec.nodes import NodePool, PoolReference
 from ..spec.room import Room, room_on
+from ..spec.serving import Resources
 from ..spec.stack import StackConfig
 from . import prices
 
@@ -26,6 +28,12 @@ class Machine:
     name: str
     per_hour: Decimal
     room: Room
+
+    def share(self, resources: Resources) -> Fraction:
+        """The part of it that a replica pays for: of what it takes most of. Of a machine that it does not fit, all."""
+        if not self.room.replicas(resources):
+            return Fraction(1)
+        return max(Fraction(taken, there) for taken, there in self.room.parts(resources))
 
 
 @dataclass(frozen=True)

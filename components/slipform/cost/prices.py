@@ -9,6 +9,7 @@ from importlib.resources import files
 _DAY = "as of"
 
 
+@cache
 def on_demand(instance_type: str, region: str) -> Decimal | None:
     """Dollars per hour on demand; None where the table has no price, since it is not offered or not known there."""
     cell = _cell(instance_type, region)

@@ -1,9 +1,8 @@
-"""What a machine has for pods, and how much of it a replica takes."""
+"""What a machine has for pods, and how many replicas that is room for."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fractions import Fraction
 
 from .instances import KARPENTER_VM_OVERHEAD, Instance, allocatable
 from .nodes import Provisioner
@@ -18,22 +17,16 @@ class Room:
     memory: int
     accelerators: int = 0
 
-    def share(self, resources: Resources) -> Fraction | None:
-        """The part of the node that a replica takes, by what it takes most of; None where it does not fit."""
-        shares = [_part(resources.cpu.millicores, self.millicores), _part(resources.memory.bytes, self.memory)]
-        if resources.accelerator:
-            shares.append(_part(resources.accelerator.count, self.accelerators))
-        largest = max(shares)
-        return largest if largest <= 1 else None
+    def parts(self, resources: Resources) -> tuple[tuple[int, int], ...]:
+        """Of each kind, what a replica takes and what there is."""
+        cpu, memory = (resources.cpu.millicores, self.millicores), (resources.memory.bytes, self.memory)
+        if resources.accelerator is None:
+            return cpu, memory
+        return cpu, memory, (resources.accelerator.count, self.accelerators)
 
     def replicas(self, resources: Resources) -> int:
         """How many replicas one node has room for."""
-        share = self.share(resources)
-        return int(1 / share) if share else 0
-
-
-def _part(asked: int, there: int) -> Fraction:
-    return Fraction(asked, there) if there else Fraction(2)
+        return min(there // taken for taken, there in self.parts(resources))
 
 
 def room_on(machine: Instance, provisioner: Provisioner | None = None) -> Room:
