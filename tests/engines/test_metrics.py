@@ -1,4 +1,4 @@
-"""The queries of both engines: valid PromQL in both of their uses, and right about load that is made up here."""
+"""The queries of the engines: valid PromQL in both of their uses, and right about load that is made up here."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ from ..builders import stack_config
 from .promql import MATCHERS, Load, assert_valid, assert_value, series, uses
 
 TRITON, FASTAPI = engine("triton").metrics(stack_config()), engine("fastapi").metrics(stack_config())
-BOTH = {"triton": TRITON, "fastapi": FASTAPI}
+NO_MESH = stack_config(has=["prometheus-operator"])
+TFSERVING, TORCHSERVE = engine("tfserving").metrics(NO_MESH), engine("torchserve").metrics(NO_MESH)
+ENGINES = {"triton": TRITON, "fastapi": FASTAPI, "tfserving": TFSERVING, "torchserve": TORCHSERVE}
 
 
 def utilization(metrics: Metrics) -> Measure:
@@ -37,17 +39,42 @@ def measures(metrics: Metrics) -> Iterator[tuple[str, Measure]]:
     yield from metrics.extra
 
 
-@pytest.mark.parametrize("name", BOTH)
+@pytest.mark.parametrize("name", ENGINES)
 def test_every_query_is_valid_in_every_use(name: str, promtool: Path, tmp_path: Path) -> None:
-    queries = [query for _, measure in measures(BOTH[name]) for query in uses(measure)]
+    queries = [query for _, measure in measures(ENGINES[name]) for query in uses(measure)]
     assert_valid(promtool, tmp_path, queries)
 
 
-@pytest.mark.parametrize("name", BOTH)
+@pytest.mark.parametrize("name", ENGINES)
 def test_no_hole_is_left_open(name: str) -> None:
-    for _, measure in measures(BOTH[name]):
+    for _, measure in measures(ENGINES[name]):
         assert "@" not in measure.promql(MATCHERS)
         assert measure.series in measure.query
+
+
+def test_torchserves_utilisation_is_the_share_of_time_in_which_workers_predict(promtool: Path, tmp_path: Path) -> None:
+    """Two workers: those of one pod predict 1.5 seconds a second together, those of the other not at all."""
+    loads = [
+        series("PredictionTime", f"0+{rate}x40", pod, ModelName="resnet50") for rate, pod in ((22500, "a"), (0, "b"))
+    ]
+    query = utilization(TORCHSERVE).promql('namespace="models",ModelName="resnet50"', instances=2)
+    assert_value(promtool, tmp_path, query, loads, 1.5 / 4)
+
+
+@pytest.mark.parametrize(
+    ("metrics", "metric", "labels"),
+    [
+        (TORCHSERVE, "ts_queue_latency_microseconds", {"model_name": "resnet50"}),
+        (TFSERVING, ":tensorflow:serving:batching_session:queuing_latency_sum", {"thread_pool_name": "resnet50"}),
+    ],
+)
+def test_requests_that_each_wait_for_a_fifth_of_a_second_are_as_many_as_come_in_it(
+    metrics: Metrics, metric: str, labels: dict[str, str], promtool: Path, tmp_path: Path
+) -> None:
+    """Thirty come each second, and each waits 0.2 s: six wait at any time."""
+    loads = [series(metric, f"0+{30 * 200_000 * 15}x40", **labels)]
+    ((label, value),) = labels.items()
+    assert_value(promtool, tmp_path, required(metrics.queue_length).promql(f'{label}="{value}"'), loads, 6)
 
 
 def triton_pod(pod: str, batch: int, batches: int, batch_us: int, hits: int | None = None) -> list[Load]:
@@ -121,6 +148,15 @@ def test_the_runtimes_utilisation_is_the_share_of_time_in_which_instances_execut
             {
                 "failed": True, "rejected": True, "timeout": True,
                 "success": False, "invalid": False, "cancelled": False,
+            },
+        ),
+        (
+            TFSERVING,
+            ":tensorflow:serving:request_count",
+            "status",
+            {
+                "INTERNAL": True, "UNAVAILABLE": True, "DEADLINE_EXCEEDED": True, "RESOURCE_EXHAUSTED": True,
+                "OK": False, "INVALID_ARGUMENT": False, "NOT_FOUND": False, "CANCELLED": False,
             },
         ),
     ],
@@ -197,5 +233,5 @@ def test_a_bound_is_found_however_prometheus_spells_it(
 
 def test_a_bound_that_is_no_bucket_has_a_nearest_one() -> None:
     assert ISTIO_LATENCY.le(Duration.parse("80ms")) is None
-    assert ISTIO_LATENCY.nearest(Duration.parse("80ms")) == 100
+    assert ISTIO_LATENCY.nearest(Duration.parse("80ms")) == Duration.parse("100ms")
     assert ISTIO_LATENCY.le(Duration.parse("100ms")) is not None

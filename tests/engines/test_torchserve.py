@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -38,7 +39,7 @@ def spec(**changes: Any) -> ModelSpec:
     return model_spec(**merged(basis, changes))
 
 
-def container(*specs: ModelSpec, stack: StackConfig = STACK, **texts: str) -> Container:
+def container(*specs: ModelSpec, stack: StackConfig = STACK, texts: Mapping[str, str] | None = None) -> Container:
     made = engine("torchserve").workload(server(specs[0].server, specs, stack, texts=texts))
     assert isinstance(made, Container)
     return made
@@ -126,7 +127,7 @@ def test_a_torchscript_file_gets_the_folder_that_an_archive_would_be_unpacked_to
 
 
 def test_a_handler_of_the_project_takes_the_place_of_ours() -> None:
-    made = container(spec(serving={"handler": "handlers/mine.py"}), **{"handlers/mine.py": "class Mine: ..."})
+    made = container(spec(serving={"handler": "handlers/mine.py"}), texts={"handlers/mine.py": "class Mine: ..."})
     (model,) = json.loads(made.files["repository.json"])["models"]
 
     assert made.files[model["files"]["handler.py"]] == "class Mine: ..."

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from slipform.engines import fastapi_metrics, triton_metrics
-from slipform.engines.metrics import Metrics
+from slipform.engines import fastapi_metrics, tfserving_metrics, torchserve_metrics, triton_metrics
+from slipform.engines.metrics import Histogram, Metrics
 from slipform.infra.adapter import AdapterRules, AdapterRulesArgs, adapter_config, adapter_rules
 from slipform.infra.autoscaler import hpa_metrics
 from slipform.infra.platform import Platform
@@ -19,12 +19,16 @@ from .measured import NO_HISTOGRAM, toy_metrics
 from .promtool import assert_passes, needs_promtool
 from .recorder import record
 
+NO_MESH = stack_config(has=["prometheus-operator"])
 OLD_TRITON = stack_config(images={"triton_release": "25.08"})
 ENGINES = {
     "toy": toy_metrics(),
     "fastapi": fastapi_metrics.metrics(),
     "triton": triton_metrics.metrics(stack_config()),
     "triton-behind-a-mesh": triton_metrics.metrics(OLD_TRITON),
+    "tfserving": tfserving_metrics.metrics(NO_MESH),
+    "torchserve": torchserve_metrics.metrics(NO_MESH),
+    "torchserve-behind-a-mesh": torchserve_metrics.metrics(stack_config()),
 }
 
 
@@ -75,7 +79,13 @@ def test_two_engines_never_share_a_name_since_the_adapter_would_keep_one_of_them
 @pytest.mark.parametrize("engine", ENGINES)
 def test_an_autoscaler_asks_for_what_the_rules_name(engine: str) -> None:
     metrics = ENGINES[engine]
-    targets = [Target(name, 1, "m") for name in ("utilization", "queue_length", "requests_per_second", "p95_latency")]
+    measured = {
+        "utilization": metrics.utilization,
+        "queue_length": metrics.queue_length,
+        "requests_per_second": metrics.requests,
+        "p95_latency": metrics.latency if isinstance(metrics.latency, Histogram) else None,
+    }
+    targets = [Target(name, 1, "m") for name, measure in measured.items() if measure]  # type: ignore[arg-type]
     asked = {spec.pods.metric.name for spec in hpa_metrics(targets, engine, metrics)}  # type: ignore[union-attr]
     assert asked == {rule["name"]["as"] for rule in adapter_rules(engine, metrics, 15)["rules"]}
 

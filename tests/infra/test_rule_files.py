@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from slipform.engines import fastapi_metrics, registry, triton_metrics
+from slipform.engines import fastapi_metrics, registry, tfserving_metrics, torchserve_metrics, triton_metrics
 from slipform.engines.metrics import Measure, Metrics
 from slipform.infra.rules.groups import rule_groups
 from slipform.infra.rules.kinds import Group
@@ -49,6 +49,18 @@ SERVERS: dict[str, tuple[ModelSpec, tuple[ScaleTarget, ...], Metrics, dict[str, 
         (STABLE,),
         MESH,
         {"prometheus": {"scrape_interval": 60}},
+    ),
+    "a bound between two microseconds": (
+        model_spec(slo={"availability": 99.9, "latency": {"p95": "37481us"}}, serving={"engine": "tfserving"}),
+        (STABLE,),
+        tfserving_metrics.metrics(stack_config(has=["prometheus-operator"])),
+        {},
+    ),
+    "errors and latency of the mesh alone": (
+        model_spec(slo={"availability": 99.9, "latency": {"p95": "100ms"}}, serving={"engine": "torchserve"}),
+        (STABLE,),
+        torchserve_metrics.metrics(stack_config()),
+        {},
     ),
     "an engine that counts everything": (
         model_spec(serving={"cache": {"size": "1Gi"}}),

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from slipform.engines import fastapi_metrics, triton_metrics
+from slipform.engines import registry, triton_metrics
 from slipform.engines.mesh import ISTIO_LATENCY
 from slipform.engines.metrics import Measure, Metrics
 from slipform.infra.platform import Platform
@@ -76,10 +76,13 @@ def test_recording_rules_come_before_what_reads_them() -> None:
             seen.add(rule.record)
 
 
+CONTAINERS = ("fastapi", "tfserving", "torchserve", "triton")
+
+
 @pytest.mark.parametrize(
     "metrics",
-    [toy_metrics(), fastapi_metrics.metrics(), triton_metrics.metrics(stack_config())],
-    ids=["toy", "fastapi", "triton"],
+    [toy_metrics(), *(registry.engine(name).metrics(stack_config()) for name in CONTAINERS)],
+    ids=["toy", *CONTAINERS],
 )
 def test_names_are_level_metric_operation(metrics: Metrics) -> None:
     assert all(re.fullmatch(r"slipform:[a-z_]+:[a-z0-9_]+", name) for name in recorded(groups_of(metrics=metrics)))

@@ -62,14 +62,22 @@ class Histogram:
         """A latency in the histogram's unit."""
         return latency.microseconds / {"us": 1, "ms": 1_000, "s": 1_000_000}[self.unit]
 
+    def bucket(self, latency: Duration) -> float | None:
+        """The bound of a latency's bucket, or None where there is none.
+
+        A spec's durations are whole microseconds, and a server's bounds may lie between two of them.
+        """
+        bound, half = self.bound(latency), 0.5e-6 / self.seconds_per_unit
+        return bound if self.extensible else next((one for one in self.buckets if abs(one - bound) <= half), None)
+
     def le(self, latency: Duration) -> str | None:
         r"""The matcher that picks the bucket of a latency, such as ``le=~"100|100\\.0"``; None where there is none.
 
         Prometheus 3 writes whole bounds with ``.0``, Prometheus 2 as the server wrote them, and large ones with an
         exponent.
         """
-        bound = self.bound(latency)
-        if not self.extensible and bound not in self.buckets:
+        bound = self.bucket(latency)
+        if bound is None:
             return None
         if bound != int(bound):
             return f'le="{bound}"'
@@ -79,9 +87,10 @@ class Histogram:
             spellings.append(f"{mantissa.rstrip('0').rstrip('.')}e+{int(exponent):02d}")
         return f'le=~"{"|".join(re.escape(text) for text in spellings)}"'.replace("\\", "\\\\")
 
-    def nearest(self, latency: Duration) -> float:
-        """The bucket's bound that is nearest to a latency."""
-        return min(self.buckets, key=lambda bucket: abs(bucket - self.bound(latency)))
+    def nearest(self, latency: Duration) -> Duration:
+        """The bucket's bound that is nearest to a latency, as a spec can have it."""
+        nearest = min(self.buckets, key=lambda bucket: abs(bucket - self.bound(latency)))
+        return Duration(round(nearest * self.seconds_per_unit * 1e6))
 
 
 @dataclass(frozen=True)

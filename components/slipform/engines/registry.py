@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
 GROUP = "slipform.engines"
-OURS = {"fastapi": "FastAPI", "torchserve": "TorchServe", "triton": "Triton"}
+OURS = {"fastapi": "FastAPI", "tfserving": "TFServing", "torchserve": "TorchServe", "triton": "Triton"}
 """Modules of this package, and the class in each. Other packages' engines are found by their entry points."""
-PLANNED = ("tfserving", "bentoml", "mlflow", "seldon", "kserve")
+PLANNED = ("bentoml", "mlflow", "seldon", "kserve")
 
 
 @cache

@@ -163,7 +163,7 @@ def _latency(bound: Duration, metrics: Metrics) -> Iterator[Finding]:
                 path=path,
                 severity="warning",
                 given=str(bound),
-                remedy=f"the nearest bucket is {histogram.nearest(bound):g}{histogram.unit}",
+                remedy=f"the nearest bucket is {histogram.nearest(bound)}",
             )
 
 

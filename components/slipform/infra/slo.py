@@ -141,7 +141,7 @@ def _unmeasurable(path: tuple[str, ...], target: float, bound: Duration | None, 
             path,
             given=str(bound),
             allowed=buckets,
-            remedy=f"write {latency.nearest(bound):g}{latency.unit}, the nearest",
+            remedy=f"write {latency.nearest(bound)}, the nearest",
         )
     return None
 

@@ -112,7 +112,7 @@ def _requests(subject: Subject, objective: Objective, bad: float, lasting: Durat
         return traffic(requests, errors, pod, lasting, rate=rate, failing=bad)
     matchers = joined(subject.matchers(histogram), histogram.extra_matchers)
     labels = {**selectors(f"{histogram.metric}{{{matchers}}}")[0].sample, **pod}
-    bucket = {**labels, "le": f"{histogram.bound(objective.bound):.15g}"}
+    bucket = {**labels, "le": f"{histogram.bucket(objective.bound):.15g}"}
     return {
         series(f"{histogram.metric}_count", labels): rising(rate, lasting),
         series(f"{histogram.metric}_bucket", bucket): rising(rate * (1 - bad), lasting),

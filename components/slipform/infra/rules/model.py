@@ -57,7 +57,8 @@ def _queue_full(subject: Subject) -> Checked:
         description=description,
         remedy=remedy,
     )
-    lasting, pod = Duration.parse("5m"), {"pod": subject.pod}
+    # Where the queue is made of a rate, that is right when it has a window to look back on.
+    lasting, pod = Duration(subject.window.microseconds + Duration.parse("5m").microseconds), {"pod": subject.pod}
     return two_cases(
         alert,
         firing,

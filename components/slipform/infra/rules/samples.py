@@ -5,6 +5,7 @@ Engines write a query as PromQL with label matchers; a sample has labels that al
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from ...spec.units import Duration
 from .kinds import rising, series, steady
 
 _SELECTOR = re.compile(r"([a-zA-Z_:][a-zA-Z0-9_:]*)\{((?:[^{}\"]|\"(?:[^\"\\]|\\.)*\")*)\}(\[)?")
+_UNIT = re.compile(r" / (1e[0-9]+)")
 _MATCHER = re.compile(r"([a-zA-Z_][a-zA-Z0-9_]*)\s*(=~|!~|!=|=)\s*\"((?:[^\"\\]|\\.)*)\"")
 
 
@@ -67,11 +69,11 @@ def traffic(
 
 
 def constant(query: str, pod: Mapping[str, str], lasting: Duration, *, value: float) -> dict[str, str]:
-    """Series for which a sum of gauges, or of rates of counters, is ``value``."""
+    """Series for which a sum of gauges, or of rates of counters, is ``value``, in the unit that it is divided into."""
     read = selectors(query)
+    each = value * math.prod(map(float, _UNIT.findall(query))) / len(read)
     return {
-        series(one.metric, {**one.sample, **pod}): (rising if one.ranged else steady)(value / len(read), lasting)
-        for one in read
+        series(one.metric, {**one.sample, **pod}): (rising if one.ranged else steady)(each, lasting) for one in read
     }
 
 
