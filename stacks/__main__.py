@@ -5,8 +5,7 @@ import pulumi
 from slipform.infra.components import ModelService, ModelServiceArgs, Shared, SharedArgs, load_project
 
 project = load_project()
-engines = {loaded.spec.serving.engine for loaded in project.loaded}
-shared = Shared("platform", SharedArgs(project.stack_name, project.stack, engines))
+shared = Shared("platform", SharedArgs(project.stack_name, project.stack, project.engines))
 
 for service in project.services:
     args = ModelServiceArgs(shared.platform, service.specs, project.root, shared.pools)

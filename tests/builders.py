@@ -41,6 +41,7 @@ STACK: dict[str, Any] = {
     "has": [
         "istio", "prometheus-operator", "prometheus-adapter", "keda", "karpenter", "argo-rollouts",
         "cluster-autoscaler", "gpu-device-plugin", "dcgm-exporter", "grafana", "metrics-server", "network-policy",
+        "kserve",
     ],
     "images": {
         "runtime": f"registry.example.com/slipform-runtime@sha256:{DIGEST}",

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from . import project_file, stack_file
+from .engines import registry
 from .review import review_service, review_spec, review_stack, review_together
 from .spec.document import Document, read
 from .spec.findings import FieldPath, Finding, InvalidSpec, SlipformError, did_you_mean, errors, in_order
@@ -62,6 +63,12 @@ class Project:
     def services(self) -> tuple[Service, ...]:
         services = group(loaded.spec for loaded in self.loaded)
         return tuple(each for each in services if self.servers is None or each.name in self.servers)
+
+    @property
+    def engines(self) -> frozenset[str]:
+        """The engines whose servers run: of each, prometheus-adapter has the rules once."""
+        specs = (loaded.spec for loaded in self.loaded)
+        return frozenset(registry.runtime(spec).name for spec in specs)
 
 
 @dataclass

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 from tests.cluster.api import Api, NotFoundError, Object
-from tests.cluster.manifests import REPOSITORY, render
+from tests.cluster.manifests import REPOSITORY, Rendered, render
 from tests.cluster.node.running import TAINT
 from tests.cluster.plane import Plane
 
@@ -61,10 +61,13 @@ class Model:
 
     def apply(self, *, without: Sequence[str] = ()) -> None:
         """Renders the project as a user does and applies it server-side, except for some kinds."""
-        made = render(STACK, self._root / "rendered", self._root)
-        for manifest in made.objects:
+        for manifest in self.render().objects:
             if manifest["kind"] not in ("Namespace", *without):
                 self._api.apply(manifest)
+
+    def render(self) -> Rendered:
+        """The project's manifests, by the command that users have for them."""
+        return render(STACK, self._root / "rendered", self._root)
 
     def deployment(self) -> Object:
         return self._api.get("apps/v1", "Deployment", self.name, self.namespace)

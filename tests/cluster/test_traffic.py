@@ -11,7 +11,7 @@ from tests.infra.served import BLUE_GREEN, CANARY, GATEWAY, METRICS, PORTS, PROG
 
 from slipform.infra.disruption import PodDisruptionBudget, PodDisruptionBudgetArgs
 from slipform.infra.network_policy import NetworkPolicy, NetworkPolicyArgs
-from slipform.infra.platform import Platform, selector
+from slipform.infra.platform import Platform
 from slipform.infra.progressive import ProgressiveRollout, ProgressiveRolloutArgs
 from slipform.infra.traffic import TrafficRoute, TrafficRouteArgs
 
@@ -36,8 +36,8 @@ def manifests(namespace: str, **changes: Any) -> list[Object]:
 
     def program(platform: Platform) -> None:
         TrafficRoute("resnet50", TrafficRouteArgs(platform, made, PORTS))
-        PodDisruptionBudget("resnet50", PodDisruptionBudgetArgs(platform, made, selector("resnet50")))
-        NetworkPolicy("resnet50", NetworkPolicyArgs(platform, made, PORTS, selector("resnet50")))
+        PodDisruptionBudget("resnet50", PodDisruptionBudgetArgs(platform, made))
+        NetworkPolicy("resnet50", NetworkPolicyArgs(platform, made, PORTS))
         if made.spec.progressive:
             ProgressiveRollout("resnet50", ProgressiveRolloutArgs(platform, made, PORTS, METRICS))
 

@@ -28,11 +28,13 @@ KINDS: dict[str, dict[str, str]] = {
     "keda.sh/v1alpha1": {"ScaledObject": "scaledobjects"},
     "karpenter.sh/v1": {"NodePool": "nodepools"},
     "karpenter.k8s.aws/v1": {"EC2NodeClass": "ec2nodeclasses"},
+    "serving.kserve.io/v1beta1": {"InferenceService": "inferenceservices"},
     "argoproj.io/v1alpha1": {"Rollout": "rollouts", "AnalysisTemplate": "analysistemplates"},
 }  # fmt: skip
 IMAGES = (
     "istio/pilot", "prometheus-operator/prometheus-operator", "karpenter/controller", "argoproj/argo-rollouts",
     "autoscaling/cluster-autoscaler", "nvidia/k8s-device-plugin", "nvidia/k8s/dcgm-exporter", "calico/node",
+    "kserve/kserve-controller",
 )  # fmt: skip
 FULL = Seen(
     version="v1.35.4",

@@ -9,18 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slipform.infra.disruption import MAX_UNAVAILABLE, PodDisruptionBudget, PodDisruptionBudgetArgs
-from slipform.infra.platform import selector
 
 from .recorder import record
 from .served import server
 
 
 def test_one_budget_covers_all_tracks_and_lets_failing_pods_go() -> None:
-    found = record(
-        lambda platform: PodDisruptionBudget(
-            "resnet50", PodDisruptionBudgetArgs(platform, server(), selector("resnet50"))
-        )
-    )
+    found = record(lambda platform: PodDisruptionBudget("resnet50", PodDisruptionBudgetArgs(platform, server())))
     budget = found.one("policy/v1:PodDisruptionBudget").inputs
     assert budget["metadata"]["name"] == "resnet50"
     assert budget["spec"] == {

@@ -6,13 +6,12 @@ from typing import Any
 
 from slipform.engines.base import Port
 from slipform.infra.network_policy import NetworkPolicy, NetworkPolicyArgs, is_restricted
-from slipform.infra.platform import Platform, selector
+from slipform.infra.platform import Platform
 
 from ..builders import model_spec, stack_config
 from .recorder import record
 from .served import PORTS, exposing_stack, server
 
-LABELS = selector("resnet50")
 NAMESPACE = "kubernetes.io/metadata.name"
 
 
@@ -23,7 +22,7 @@ def policy(
     made = server(model_spec(**changes), config)
 
     def program(platform: Platform) -> None:
-        NetworkPolicy("resnet50", NetworkPolicyArgs(platform, made, ports, LABELS, scraped=scraped))
+        NetworkPolicy("resnet50", NetworkPolicyArgs(platform, made, ports, scraped=scraped))
 
     found = record(program, config)
     spec: dict[str, Any] = found.one("networking.k8s.io/v1:NetworkPolicy").inputs["spec"]

@@ -2,44 +2,42 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from slipform.engines import registry
-from slipform.engines.base import CustomResource, Server
 from slipform.infra.model_service import ModelService, ModelServiceArgs
 from slipform.infra.serving_resource import filled_in
 from slipform.review import review_spec
-from slipform.spec.findings import errors
+from slipform.spec.findings import Finding, errors
 from slipform.spec.modelspec import ModelSpec
 
 from ..builders import model_spec, stack_config
-from ..engines.kserve import KServe
 from .crd_schemas import is_valid
 from .recorder import Recorded, record
 
 ROOT = Path(__file__).parents[2]
-LABELS = {"serving.kserve.io/inferenceservice": "resnet50"}
+SERVING = {"engine": "kserve", "resources": {"cpu": 2, "cpu_limit": 3, "memory": "4Gi", "accelerator": "nvidia-l4"}}
+CANARY = {"strategy": "canary", "candidate": {"version": 4}, "weight": 10}
+STEPS = {"steps": [{"weight": 10, "hold": "20m"}], "analysis": {"max_error_rate": 0.01}}
+POD = ("serviceAccountName", "nodeSelector", "tolerations", "initContainers", "volumes", "securityContext",
+       "terminationGracePeriodSeconds", "automountServiceAccountToken", "enableServiceLinks",
+       "topologySpreadConstraints")  # fmt: skip
 
 
-@pytest.fixture(autouse=True)
-def kserve(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Installed as an engine of another package."""
-    monkeypatch.setattr(registry, "engine", lambda name: KServe())
-
-
-def spec(**changes: Any) -> ModelSpec:
-    serving = {"engine": "kserve", "resources": {"cpu": 2, "memory": "4Gi", "accelerator": "nvidia-l4"}}
-    metrics = {"requests_per_second": 20}
-    return model_spec(**{"serving": serving, "scaling": {"metrics": metrics}, "slo": {"availability": 99.9}, **changes})
+def spec(engine: str = "kserve", **changes: Any) -> ModelSpec:
+    serving = {**SERVING, "engine": engine, **changes.pop("serving", {})}
+    return model_spec(**{"serving": serving, "slo": {"availability": 99.9}, **changes})
 
 
 def made(model: ModelSpec | None = None) -> Recorded:
     model = model or spec()
     return record(lambda p: ModelService(model.name, ModelServiceArgs(p, (model,), ROOT, {})))
+
+
+def problems(model: ModelSpec, **stack: Any) -> list[Finding]:
+    return list(review_spec(model, stack_config(**stack), ROOT))
 
 
 def test_the_resource_stands_where_a_deployment_would() -> None:
@@ -52,60 +50,110 @@ def test_the_resource_stands_where_a_deployment_would() -> None:
     is_valid(resource)
 
 
-def test_its_pods_have_our_account_and_our_machines() -> None:
+def test_its_pods_are_those_of_a_deployment_of_ours() -> None:
+    """But for the container's name and what KServe wants to know of it."""
     predictor = made().one(":InferenceService").inputs["spec"]["predictor"]
-    assert predictor["serviceAccountName"] == "resnet50"
-    assert predictor["nodeSelector"] == {"slipform.dev/pool": "gpu-l4"}
-    assert predictor["tolerations"] == [{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}]
-    assert {each["topologyKey"] for each in predictor["topologySpreadConstraints"]} == {
-        "topology.kubernetes.io/zone",
-        "kubernetes.io/hostname",
-    }
+    template = made(spec("fastapi")).one(":Deployment").inputs["spec"]["template"]
+    pod = template["spec"]
+    assert {field: predictor[field] for field in POD} == {field: pod[field] for field in POD}
+    (theirs,), (ours,) = predictor.pop("containers"), pod.pop("containers")
+    assert theirs.pop("name") == "kserve-container"
+    assert {"name": "PROTOCOL", "value": "v2"} in theirs["env"]
+    assert {**ours, "env": [], "name": ""} == {**theirs, "env": [], "name": ""}
+    assert predictor.pop("annotations") == template["metadata"]["annotations"]
+    assert predictor.pop("deploymentStrategy")["rollingUpdate"] == {"maxUnavailable": 0, "maxSurge": "25%"}
+    assert pod.pop("imagePullSecrets") == []
+    assert predictor == pod
 
 
-def test_what_finds_pods_finds_the_operators() -> None:
-    found = made()
-    service = found.one(":Service").inputs["spec"]
-    assert service["selector"] == LABELS
-    assert [(port["name"], port["port"], port["targetPort"]) for port in service["ports"]] == [("http", 8080, 8080)]
-    assert found.one("v1:PodDisruptionBudget").inputs["spec"]["selector"] == {"matchLabels": LABELS}
-    assert found.one("v1:NetworkPolicy").inputs["spec"]["podSelector"] == {"matchLabels": LABELS}
+def test_the_rest_does_not_know_that_there_is_an_operator() -> None:
+    """Addresses, budgets, policies, routes and files are what they are without it."""
+    operated, ours = made(), made(spec("fastapi"))
+    for kind in (":Service", "v1:PodDisruptionBudget", "v1:NetworkPolicy", ":DestinationRule", ":VirtualService",
+                 ":ServiceMonitor"):  # fmt: skip
+        assert [each.inputs for each in operated.all(kind)] == [each.inputs for each in ours.all(kind)], kind
+    assert operated.one(":ConfigMap", "resnet50-config").inputs == ours.one(":ConfigMap", "resnet50-config").inputs
 
 
 def test_the_operators_deployment_is_scaled_and_watched() -> None:
     found = made()
     (scaler,) = found.all(":HorizontalPodAutoscaler")
     assert scaler.inputs["spec"]["scaleTargetRef"]["name"] == "resnet50-predictor"
-    (endpoint,) = found.one(":ServiceMonitor").inputs["spec"]["endpoints"]
-    assert endpoint["port"] == "http"
+    assert "slipform_fastapi_utilization" in str(scaler.inputs)
     rules = str(found.one(":PrometheusRule").inputs)
     assert 'deployment="resnet50-predictor"' in rules
-    assert 'destination_workload=~"resnet50-predictor"' in rules
+    assert 'horizontalpodautoscaler="resnet50"' in rules
 
 
-class ScalesItself(KServe):
-    def workload(self, server: Server) -> CustomResource:
-        return replace(super().workload(server), scales_itself=True)
-
-
-def test_an_operator_that_scales_is_left_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry, "engine", lambda name: ScalesItself())
-    found = made()
-    assert found.all(":HorizontalPodAutoscaler") == found.all(":ScaledObject") == []
-    assert found.one(":InferenceService").inputs["spec"]
+@pytest.mark.parametrize("controller", ["hpa", "keda"])
+def test_no_autoscaler_has_the_name_that_the_operator_writes_over(controller: str) -> None:
+    """KServe takes a HorizontalPodAutoscaler with its Deployment's name for its own, also where it shall make none."""
+    found = made(spec(scaling={"controller": controller}))
+    (scaler,) = (*found.all(":HorizontalPodAutoscaler"), *found.all(":ScaledObject"))
+    advanced = scaler.inputs["spec"].get("advanced", {}).get("horizontalPodAutoscalerConfig", {})
+    assert {scaler.inputs["metadata"]["name"], advanced.get("name", "resnet50")} == {"resnet50"}
 
 
 @pytest.mark.parametrize(
-    ("changes", "field"),
+    "rollout",
     [
-        ({"rollout": {"strategy": "canary", "candidate": {"version": 4}, "weight": 10}}, "rollout"),
-        ({"model": {"uri": "file:model_specs/models/iris", "sha256": None, "version": 1}}, "model.uri"),
+        CANARY,
+        {"strategy": "shadow", "candidate": {"version": 4}, "percent": 20},
+        {"strategy": "ab", "candidate": {"version": 4}, "header": "x-variant", "match": "b"},
     ],
+    ids=lambda rollout: str(rollout["strategy"]),
 )
-def test_what_only_pods_of_ours_can_do_is_refused(changes: dict[str, Any], field: str) -> None:
-    found = errors(review_spec(spec(**changes), stack_config(), ROOT))
-    assert field in {each.field for each in found}
-    assert not errors(review_spec(spec(), stack_config(), ROOT))
+def test_a_declared_rollout_has_a_resource_for_each_version(rollout: dict[str, Any]) -> None:
+    model = spec(rollout=rollout)
+    assert errors(problems(model)) == ()
+    found = made(model)
+    resources = {each.name: each.inputs for each in found.all(":InferenceService")}
+    labels = {name: each["metadata"]["labels"] for name, each in resources.items()}
+    assert {name: each["slipform.dev/track"] for name, each in labels.items()} == {
+        "resnet50": "stable",
+        "resnet50-candidate": "candidate",
+    }
+    assert {each["app.kubernetes.io/name"] for each in labels.values()} == {"resnet50"}
+    targets = {each.inputs["spec"]["scaleTargetRef"]["name"] for each in found.all(":HorizontalPodAutoscaler")}
+    assert targets == {"resnet50-predictor", "resnet50-candidate-predictor"}
+    for each in found.all(":InferenceService"):
+        is_valid(each)
+
+
+def test_a_model_of_the_project_travels_with_it() -> None:
+    local: dict[str, Any] = {
+        "uri": "file:model_specs/models/iris",
+        "sha256": None,
+        "version": 1,
+        "inputs": [],
+        "outputs": [],
+    }
+    model = spec(model=local)
+    assert errors(problems(model)) == ()
+    found = made(model)
+    (files,) = (each for each in found.all(":ConfigMap") if "binaryData" in each.inputs)
+    volumes = found.one(":InferenceService").inputs["spec"]["predictor"]["volumes"]
+    assert files.inputs["metadata"]["name"] in {each.get("configMap", {}).get("name") for each in volumes}
+
+
+@pytest.mark.parametrize(
+    ("changes", "stack", "field", "remedy"),
+    [
+        ({"rollout": {"strategy": "canary", **STEPS}}, {}, "rollout", "engine: fastapi"),
+        (
+            {"rollout": {"strategy": "blue-green", "candidate": {"version": 4}, "active": 3}},
+            {}, "rollout.strategy", "strategy: canary",
+        ),
+        ({}, {"has": ["istio", "prometheus-operator"]}, "serving.engine", "add kserve to slipform:has"),
+        ({"serving": {"runtime": "tritn"}}, {}, "serving.runtime", "did you mean 'triton'?"),
+        ({"serving": {"engine": "triton", "runtime": "fastapi"}}, {}, "serving.runtime", "engine: kserve"),
+        ({"scaling": {"min_replicas": 0}}, {}, "scaling.min_replicas", "min_replicas: 1"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_had_is_refused(changes: dict[str, Any], stack: dict[str, Any], field: str, remedy: str) -> None:
+    found = {each.field: each for each in errors(problems(spec(**changes), **stack))}
+    assert remedy in (found[field].remedy or "")
+    assert errors(problems(spec())) == ()
 
 
 def test_what_the_engine_says_itself_stays() -> None:

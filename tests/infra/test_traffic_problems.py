@@ -34,6 +34,9 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> dict[str, Metrics]:
         def metrics(self, stack: StackConfig) -> Metrics:
             return answers["metrics"]
 
+        def runtime(self, spec: object) -> Measured:
+            return self
+
     def engine(name: str) -> Engine:
         return Measured()  # type: ignore[return-value]
 

@@ -22,14 +22,18 @@ def deployment(container: dict[str, Any] = CONTAINER, **spec: Any) -> plan.Resou
     return kubernetes("Deployment", "apps/v1", spec={**spec, "template": {"spec": {"containers": [container]}}})
 
 
-def scaler(kind: str = "Deployment", low: int = 2, high: int = 8) -> plan.Resource:
-    target = {"scaleTargetRef": {"kind": kind, "name": "r"}, "minReplicas": low, "maxReplicas": high}
+def scaler(kind: str = "Deployment", low: int = 2, high: int = 8, name: str = "r") -> plan.Resource:
+    target = {"scaleTargetRef": {"kind": kind, "name": name}, "minReplicas": low, "maxReplicas": high}
     return kubernetes("HorizontalPodAutoscaler", "autoscaling/v2", spec=target)
 
 
 def rollout(**strategy: Any) -> plan.Resource:
     spec = {"workloadRef": {"kind": "Deployment", "name": "r"}, "strategy": strategy}
     return kubernetes("Rollout", "argoproj.io/v1alpha1", spec=spec)
+
+
+def inference_service() -> plan.Resource:
+    return kubernetes("InferenceService", "serving.kserve.io/v1beta1", spec={"predictor": {"containers": [CONTAINER]}})
 
 
 def component(*children: plan.Resource, name: str = "m") -> list[plan.Resource]:
@@ -42,6 +46,8 @@ DEMANDS = [
     ([deployment(replicas=3)], "3 pods, CPU 1.5, memory 3Gi"),
     ([deployment(), scaler()], "2–8 pods, CPU 1–4, memory 2Gi–8Gi"),
     ([deployment(replicas=0), rollout(), scaler("Rollout")], "2–8 pods, CPU 1–4, memory 2Gi–8Gi"),
+    ([inference_service()], "1 pod, CPU 0.5, memory 1Gi"),
+    ([inference_service(), scaler(name="r-predictor")], "2–8 pods, CPU 1–4, memory 2Gi–8Gi"),
     ([deployment(GPU), scaler(low=1, high=2)], "1–2 pods, GPU 2–4, CPU 1–2"),
     (
         [resource("aws:eks/nodeGroup:NodeGroup", instanceTypes=["g6.xlarge"], scalingConfig=SIZE)],

@@ -134,5 +134,5 @@ def _configure(spec: ModelSpec, output: Path, stack: StackConfig) -> None:
         resources = spec.serving.resources.model_copy(update={"accelerator": None})
         spec = spec.model_copy(update={"serving": spec.serving.model_copy(update={"resources": resources})})
     (model,) = server(spec.server, [spec], stack).models
-    text = config_pbtxt(model, reshape=spec.serving.engine == "triton")
+    text = config_pbtxt(model, reshape=spec.serving.server_engine == "triton")
     (output / spec.name / "config.pbtxt").write_text(text, encoding="utf-8")

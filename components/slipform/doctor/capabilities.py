@@ -57,6 +57,7 @@ SIGNS: dict[Capability, _Signs] = {
     "grafana": _Signs(program=("grafana/grafana",)),
     "metrics-server": _Signs(api="metrics.k8s.io"),
     "network-policy": _Signs(program=("calico/node", "cilium", "antrea", "weave-npc", "kube-router", "azure-npm")),
+    "kserve": _Signs(kinds=(("serving.kserve.io/v1beta1", "InferenceService"),), program=("kserve-controller",)),
 }  # fmt: skip
 """The programs' images: istio/pilot, karpenter/controller, autoscaling/cluster-autoscaler, argoproj/argo-rollouts …"""
 

@@ -93,7 +93,7 @@ def loader(spec: ModelSpec, stack: StackConfig) -> str:
     Each release of Triton has exactly one TensorRT: so the release stands for it, and the bundled runtime's image,
     which both builds and serves, for its own.
     """
-    if spec.serving.engine == "triton":
+    if spec.serving.server_engine == "triton":
         return f"triton-{stack.images.triton_release}"
     image = spec.serving.image or stack.images.runtime_gpu or ""
     return f"image-{image.rpartition('sha256:')[2][:12]}"

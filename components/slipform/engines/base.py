@@ -13,8 +13,8 @@ from typing import Any, ClassVar, Literal
 
 from ..spec.findings import FieldPath, Finding
 from ..spec.modelspec import ModelSpec
-from ..spec.stack import StackConfig
-from ..spec.units import Memory
+from ..spec.stack import Capability, StackConfig
+from ..spec.units import Cpu, Memory
 from .api import OPEN_INFERENCE, Api
 from .metrics import Metrics
 
@@ -123,6 +123,8 @@ class Container:
     drain_seconds: int = 30
     drains: bool = True
     pre_stop: tuple[str, ...] = ()
+    cpu_limit: Cpu | None = None
+    """A limit on processors where the spec names none."""
     files: Mapping[str, str] = field(default_factory=dict)
     """Text files by name: the manifest of the model repository (``repository.json``), ``<model>.config.pbtxt``, …
 
@@ -139,23 +141,27 @@ class Container:
 
 @dataclass(frozen=True)
 class CustomResource:
-    """What an engine with an operator answers in place of a container: the operator makes the pods of it.
+    """What an engine with an operator answers in place of a container: the operator makes a Deployment of it.
 
-    ``pod_labels`` find those pods: a Service of ours stands before them, so that a model's address does not depend on
-    its engine. ``deployment`` is the Deployment that the operator makes, which is scaled and watched. ``pod`` is where
-    in ``spec`` the operator takes fields of a PodSpec: who the pods are and where they run is filled in there, as far
-    as the engine has not said it. ``ignore_changes`` are fields that the operator fills in.
+    It has the name that a Deployment of ours would have, and our labels, which the operator hands on to the pods: so
+    all that finds pods finds these. ``pod`` is where in ``spec`` the operator takes a PodSpec, which is the one that
+    ``container`` would have in a Deployment of ours; ``container_name`` what the operator calls the container that it
+    serves by, and ``pod_annotations`` where in ``spec`` it takes the pods' annotations.
     """
 
     api_version: str
     kind: str
     spec: Mapping[str, Any]
-    pod_labels: Mapping[str, str]
-    deployment: str
+    container: Container
+    container_name: str
     pod: tuple[str, ...]
-    ports: tuple[Port, ...]
+    pod_annotations: tuple[str, ...]
+    deployment_suffix: str
+    """What the operator adds to the resource's name to make that of its Deployment."""
     annotations: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
     ignore_changes: tuple[str, ...] = ()
+    """Fields that the operator fills in."""
     scales_itself: bool = False
     """True where the operator brings its own autoscaler, so that Slipform must not add one."""
 
@@ -175,8 +181,12 @@ class Engine(ABC):
     """What clients call of it."""
     holds_requests: ClassVar[bool] = False
     """True where something holds requests while there are no replicas, so that min_replicas may be 0."""
-    has_operator: ClassVar[bool] = False
-    """True where ``workload`` answers a custom resource."""
+    operator: ClassVar[Capability | None] = None
+    """What the cluster must have where ``workload`` answers a custom resource."""
+
+    def runtime(self, spec: ModelSpec) -> Engine:
+        """The engine whose server runs in the pods and is measured: this one, unless its operator runs another's."""
+        return self
 
     @abstractmethod
     def problems(self, spec: ModelSpec, stack: StackConfig | None) -> Iterator[Finding]:

@@ -12,10 +12,18 @@ from .base import Engine
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
+    from ..spec.modelspec import ModelSpec
+
 GROUP = "slipform.engines"
-OURS = {"fastapi": "FastAPI", "tfserving": "TFServing", "torchserve": "TorchServe", "triton": "Triton"}
+OURS = {
+    "fastapi": "FastAPI",
+    "kserve": "KServe",
+    "tfserving": "TFServing",
+    "torchserve": "TorchServe",
+    "triton": "Triton",
+}
 """Modules of this package, and the class in each. Other packages' engines are found by their entry points."""
-PLANNED = ("bentoml", "mlflow", "seldon", "kserve")
+PLANNED = ("bentoml", "mlflow", "seldon")
 
 
 @cache
@@ -44,6 +52,11 @@ def engine(name: str) -> Engine:
     return _of_another_package(entry)()
 
 
+def runtime(spec: ModelSpec) -> Engine:
+    """The engine whose server a spec's pods run: its own, or under an operator the one that the spec names."""
+    return engine(spec.serving.engine).runtime(spec)
+
+
 def _of_another_package(entry: EntryPoint) -> type[Engine]:
     where = f"entry point {GROUP}:{entry.name}"
     try:
@@ -61,6 +74,7 @@ class UnknownEngine(SlipformError):
     """No such engine is installed."""
 
     def __init__(self, name: str) -> None:
+        self.name = name
         self.allowed = ", ".join(names())
         self.planned = name in PLANNED
         self.remedy = None if self.planned else did_you_mean(name, (*names(), *PLANNED))

@@ -124,8 +124,8 @@ class Autoscaler(pulumi.ComponentResource):
 
 
 def hpa_name(target: ScaleTarget) -> str:
-    """The autoscaler's name: that of the workload which it scales."""
-    return target.name
+    """The autoscaler's name: that of the workload which it scales, unless that name is an operator's."""
+    return target.scaled_by or target.name
 
 
 def hpa_metrics(targets: Sequence[Target], engine: str, metrics: Metrics) -> list[autoscaling.v2.MetricSpecArgs]:

@@ -57,6 +57,11 @@ NEEDS: dict[Capability, tuple[str, str]] = {
         "Calico, Cilium, or the VPC CNI with its policies switched on: "
         "https://kubernetes.io/docs/concepts/services-networking/network-policies/",
     ),
+    "kserve": (
+        "KServe",
+        "one controller and its webhook, 0.16 or later, in Standard mode, which needs no Knative: "
+        "https://kserve.github.io/website/docs/admin-guide/overview",
+    ),
 }
 """By capability: its name, what it costs, and where it is had from."""
 

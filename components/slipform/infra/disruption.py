@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pulumi
 import pulumi_kubernetes as k8s
 
 from ..engines.base import Server
-from .platform import Platform
+from .platform import Platform, selector
 
 MAX_UNAVAILABLE = "10%"
 """Rounded up by Kubernetes, so one of a few and a tenth of many, and it follows the autoscaler. As ``minAvailable``
@@ -22,8 +21,6 @@ class PodDisruptionBudgetArgs:
 
     platform: Platform
     server: Server
-    pod_labels: Mapping[str, str]
-    """They find the server's pods."""
 
 
 class PodDisruptionBudget(pulumi.ComponentResource):
@@ -47,7 +44,7 @@ class PodDisruptionBudget(pulumi.ComponentResource):
             ),
             spec=k8s.policy.v1.PodDisruptionBudgetSpecArgs(
                 max_unavailable=MAX_UNAVAILABLE,
-                selector=k8s.meta.v1.LabelSelectorArgs(match_labels=dict(self._args.pod_labels)),
+                selector=k8s.meta.v1.LabelSelectorArgs(match_labels=selector(server.name)),
                 unhealthy_pod_eviction_policy="AlwaysAllow",
             ),
             opts=platform.options(self),

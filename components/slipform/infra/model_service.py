@@ -11,7 +11,7 @@ import pulumi
 from pulumi_kubernetes import core
 
 from ..engines import registry
-from ..engines.base import Container, CustomResource
+from ..engines.base import CustomResource
 from ..review.capacity import pool_of
 from ..spec.modelspec import ModelSpec
 from ..spec.nodes import PoolReference
@@ -32,7 +32,7 @@ from .rules.server import Server as WatchedServer
 from .scaling import scaling_plan
 from .service import create_service
 from .serving import ServingDeployment, ServingDeploymentArgs
-from .serving_resource import ServingResource, ServingResourceArgs
+from .serving_resource import ServingResource
 from .tracks import deployment_name, replicas
 from .traffic import TrafficRoute, TrafficRouteArgs, is_routed
 from .workloads import workloads
@@ -61,7 +61,8 @@ class ModelService(pulumi.ComponentResource):
         self._platform = args.platform
         self._spec = args.specs[0]
         self._engine = registry.engine(self._spec.serving.engine)
-        self._metrics = self._engine.metrics(args.platform.stack)
+        self._measured = self._engine.runtime(self._spec)
+        self._metrics = self._measured.metrics(args.platform.stack)
         self._workloads = workloads(self._engine, name, args.specs, args.platform.stack, args.root)
         self._servers = self._workloads.servers
         self._ports = self._workloads.ports
@@ -145,46 +146,25 @@ class ModelService(pulumi.ComponentResource):
         )
 
     def _create_service(self) -> core.v1.Service:
-        operated = self._workloads.pod_labels if self._workloads.operated else None
-        return create_service(self._name, self._platform, self._servers[STABLE], self._ports, self, operated)
+        return create_service(self._name, self._platform, self._servers[STABLE], self._ports, self)
 
     def _create_serving(self, track: str) -> ServingDeployment | ServingResource:
-        answer = self._workloads.answers[track]
+        server, answer = self._servers[track], self._workloads.answers[track]
+        name = deployment_name(self._name, track)
+        args = ServingDeploymentArgs(
+            platform=self._platform,
+            server=server,
+            container=answer.container if isinstance(answer, CustomResource) else answer,
+            service_account=self.identity.service_account_name,
+            placement=self._placement,
+            track=track,
+            project_files=model_files(server, self._args.root),
+            awaited_replicas=bounds.min if (bounds := replicas(self._spec, track)).idle else None,
+            after=(*self._machines, *self.builds[track]),
+        )
         if isinstance(answer, CustomResource):
-            return self._create_resource(answer)
-        return self._create_deployment(track, answer)
-
-    def _create_resource(self, answer: CustomResource) -> ServingResource:
-        return ServingResource(
-            self._name,
-            ServingResourceArgs(
-                platform=self._platform,
-                server=self._servers[STABLE],
-                resource=answer,
-                service_account=self.identity.service_account_name,
-                placement=self._placement,
-                after=(*self._machines, *self.builds[STABLE]),
-            ),
-            opts=self._within,
-        )
-
-    def _create_deployment(self, track: str, container: Container) -> ServingDeployment:
-        server = self._servers[track]
-        return ServingDeployment(
-            deployment_name(self._name, track),
-            ServingDeploymentArgs(
-                platform=self._platform,
-                server=server,
-                container=container,
-                service_account=self.identity.service_account_name,
-                placement=self._placement,
-                track=track,
-                project_files=model_files(server, self._args.root),
-                awaited_replicas=bounds.min if (bounds := replicas(self._spec, track)).idle else None,
-                after=(*self._machines, *self.builds[track]),
-            ),
-            opts=self._within,
-        )
+            return ServingResource(name, args, answer, opts=self._within)
+        return ServingDeployment(name, args, opts=self._within)
 
     def _create_route(self) -> TrafficRoute | None:
         """After the pods: nothing is sent to a version that is not there yet."""
@@ -217,7 +197,7 @@ class ModelService(pulumi.ComponentResource):
                 spec=self._spec,
                 target=self._workloads.target(track),
                 plan=replace(self._plan, min_replicas=bounds.min, max_replicas=bounds.max),
-                engine=self._engine.name,
+                engine=self._measured.name,
                 metrics=self._metrics,
                 track=track if len(self._servers) > 1 else None,
             ),
@@ -225,7 +205,7 @@ class ModelService(pulumi.ComponentResource):
         )
 
     def _create_disruption_budget(self) -> PodDisruptionBudget:
-        args = PodDisruptionBudgetArgs(self._platform, self._servers[STABLE], self._workloads.pod_labels)
+        args = PodDisruptionBudgetArgs(self._platform, self._servers[STABLE])
         return PodDisruptionBudget(self._name, args, opts=self._within)
 
     def _create_network_policy(self) -> NetworkPolicy | None:
@@ -235,7 +215,6 @@ class ModelService(pulumi.ComponentResource):
             self._platform,
             self._servers[STABLE],
             self._ports,
-            self._workloads.pod_labels,
             scraped=self._metrics.path is not None,
         )
         return NetworkPolicy(self._name, args, opts=self._within)

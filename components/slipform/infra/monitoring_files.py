@@ -17,7 +17,7 @@ def monitoring_files(project: Project) -> dict[str, str]:
     texts: dict[str, str] = {}
     for service in project.services:
         engine = registry.engine(service.specs[0].serving.engine)
-        metrics = engine.metrics(project.stack)
+        metrics = registry.runtime(service.specs[0]).metrics(project.stack)
         found = workloads(engine, service.name, service.specs, project.stack, project.root)
         hpas = tuple(hpa_name(found.target(track)) for track in found.scaled)
         server = Server(service.name, service.specs, found.targets, hpas, project.stack)

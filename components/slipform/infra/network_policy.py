@@ -18,7 +18,7 @@ from pulumi_kubernetes.networking.v1 import (
 from ..engines.base import Port, Server
 from ..spec.modelspec import ModelSpec
 from ..spec.stack import StackConfig
-from .platform import Platform
+from .platform import Platform, selector
 from .routes import served_ports
 
 NAMESPACE_LABEL = "kubernetes.io/metadata.name"
@@ -39,8 +39,6 @@ class NetworkPolicyArgs:
     server: Server
     ports: Sequence[Port]
     """The ports that the server's container listens on."""
-    pod_labels: Mapping[str, str]
-    """They find the server's pods."""
     scraped: bool = True
     """Whether the engine itself answers Prometheus."""
 
@@ -69,7 +67,7 @@ class NetworkPolicy(pulumi.ComponentResource):
                 labels=platform.labels(server.name, server.spec, "network"),
             ),
             spec=NetworkPolicySpecArgs(
-                pod_selector=LabelSelectorArgs(match_labels=dict(self._args.pod_labels)),
+                pod_selector=LabelSelectorArgs(match_labels=selector(server.name)),
                 policy_types=["Ingress"],
                 ingress=[
                     NetworkPolicyIngressRuleArgs(from_=list(rule.peers), ports=_tcp(rule.ports))

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import pulumi
 from pulumi_kubernetes import core, meta
 
 from ..engines.base import Container, Probe, Server
 from ..spec.serving import Resources
-from ..spec.units import Memory
+from ..spec.units import Cpu, Memory
 from .placement import GPU_RESOURCE, Placement
 from .platform import VERSION_LABEL, Platform, selector
+from .server_files import ServerFiles
 
 ENDPOINT_DELAY = 10
 """Seconds between a pod's end being decided and its server being told: endpoints forget it in the meantime."""
@@ -34,41 +35,45 @@ class PodInputs:
     """What a pod needs beside its container: names of objects that other components make."""
 
     track: str
-    config_map: pulumi.Input[str]
+    files: ServerFiles
     service_account: pulumi.Input[str]
     placement: Placement
-    project_files: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
-    """ConfigMaps with models of the project, by the path of the version's folder."""
 
 
 def pod_template(
     platform: Platform, server: Server, container: Container, inputs: PodInputs
 ) -> core.v1.PodTemplateSpecArgs:
-    """The pod: fetches its models, then serves them, as nobody in particular and with a root that can't be written."""
-    spec = server.spec
-    labels = platform.labels(server.name, spec, "server") | pod_labels(server, inputs.track)
+    """The pods of a Deployment of ours."""
+    labels = platform.labels(server.name, server.spec, "server") | pod_labels(server, inputs.track)
     return core.v1.PodTemplateSpecArgs(
-        metadata=meta.v1.ObjectMetaArgs(labels=labels, annotations=_annotations(platform, container)),
-        spec=core.v1.PodSpecArgs(
-            service_account_name=inputs.service_account,
-            automount_service_account_token=False,
-            enable_service_links=False,
-            termination_grace_period_seconds=ENDPOINT_DELAY + container.drain_seconds + GRACE,
-            security_context=core.v1.PodSecurityContextArgs(
-                run_as_non_root=True,
-                run_as_user=container.user,
-                run_as_group=container.user,
-                fs_group=container.user,
-                seccomp_profile=core.v1.SeccompProfileArgs(type="RuntimeDefault"),
-            ),
-            image_pull_secrets=[core.v1.LocalObjectReferenceArgs(name=s) for s in platform.stack.images.pull_secrets],
-            node_selector=inputs.placement.node_selector or None,
-            tolerations=_tolerations(inputs.placement),
-            topology_spread_constraints=_spread(server, inputs.track),
-            init_containers=[_fetch(platform, server, inputs)],
-            containers=[_server(server, container)],
-            volumes=_volumes(spec.serving.resources, container, inputs),
+        metadata=meta.v1.ObjectMetaArgs(labels=labels, annotations=pod_annotations(platform, container)),
+        spec=pod_spec(platform, server, container, inputs),
+    )
+
+
+def pod_spec(
+    platform: Platform, server: Server, container: Container, inputs: PodInputs, container_name: str = "server"
+) -> core.v1.PodSpecArgs:
+    """The pod: fetches its models, then serves them, as nobody in particular and with a root that can't be written."""
+    return core.v1.PodSpecArgs(
+        service_account_name=inputs.service_account,
+        automount_service_account_token=False,
+        enable_service_links=False,
+        termination_grace_period_seconds=ENDPOINT_DELAY + container.drain_seconds + GRACE,
+        security_context=core.v1.PodSecurityContextArgs(
+            run_as_non_root=True,
+            run_as_user=container.user,
+            run_as_group=container.user,
+            fs_group=container.user,
+            seccomp_profile=core.v1.SeccompProfileArgs(type="RuntimeDefault"),
         ),
+        image_pull_secrets=[core.v1.LocalObjectReferenceArgs(name=s) for s in platform.stack.images.pull_secrets],
+        node_selector=inputs.placement.node_selector or None,
+        tolerations=_tolerations(inputs.placement),
+        topology_spread_constraints=_spread(server, inputs.track),
+        init_containers=[_fetch(platform, server, inputs)],
+        containers=[_server(server, container, container_name)],
+        volumes=_volumes(server.spec.serving.resources, container, inputs),
     )
 
 
@@ -77,7 +82,8 @@ def pod_labels(server: Server, track: str) -> dict[str, str]:
     return {**selector(server.name, track), VERSION_LABEL: str(server.models[0].version)}
 
 
-def _annotations(platform: Platform, container: Container) -> dict[str, str] | None:
+def pod_annotations(platform: Platform, container: Container) -> dict[str, str] | None:
+    """What the mesh has to know of the pods; None where there is no mesh."""
     if platform.stack.lacks("istio"):
         return None
     metrics = next((port.number for port in container.ports if port.name == "metrics"), None)
@@ -99,7 +105,7 @@ def _fetch(platform: Platform, server: Server, inputs: PodInputs) -> core.v1.Con
         image=platform.stack.images.pulled(image),
         command=["slipform-runtime"],
         args=["fetch", f"--manifest={CONFIG}/repository.json", f"--to={MODELS}"],
-        working_dir=PROJECT if inputs.project_files else None,
+        working_dir=PROJECT if inputs.files.project else None,
         env_from=[core.v1.EnvFromSourceArgs(secret_ref=core.v1.SecretEnvSourceArgs(name=secret))] if secret else None,
         resources=core.v1.ResourceRequirementsArgs(
             requests={"cpu": "250m", "memory": "256Mi"}, limits={"memory": "256Mi"}
@@ -111,23 +117,23 @@ def _fetch(platform: Platform, server: Server, inputs: PodInputs) -> core.v1.Con
             _mount("tmp", "/tmp"),  # noqa: S108
             *(
                 _mount(_project_volume(index), f"{PROJECT}/{path}", read_only=True)
-                for index, path in enumerate(sorted(inputs.project_files))
+                for index, path in enumerate(sorted(inputs.files.project))
             ),
         ],
     )
 
 
-def _server(server: Server, container: Container) -> core.v1.ContainerArgs:
+def _server(server: Server, container: Container, name: str) -> core.v1.ContainerArgs:
     resources = server.spec.serving.resources
     shared = resources.shared_memory or container.shared_memory
     return core.v1.ContainerArgs(
-        name="server",
+        name=name,
         image=container.image,
         command=list(container.command) or None,
         args=list(container.args) or None,
         env=[core.v1.EnvVarArgs(name=name, value=value) for name, value in sorted(container.env.items())] or None,
         ports=[core.v1.ContainerPortArgs(name=port.name, container_port=port.number) for port in container.ports],
-        resources=_resources(resources),
+        resources=_resources(resources, container.cpu_limit),
         startup_probe=_probe(container.startup, container),
         readiness_probe=_probe(container.readiness, container),
         liveness_probe=_probe(container.liveness, container),
@@ -142,13 +148,13 @@ def _server(server: Server, container: Container) -> core.v1.ContainerArgs:
     )
 
 
-def _resources(resources: Resources) -> core.v1.ResourceRequirementsArgs:
-    """Memory and accelerators as limits too; processors only where the spec says so."""
+def _resources(resources: Resources, cpu_limit: Cpu | None) -> core.v1.ResourceRequirementsArgs:
+    """Memory and accelerators as limits too; processors only where the spec or the engine says so."""
+    limit = resources.cpu_limit or cpu_limit
     gpus = {GPU_RESOURCE: str(resources.accelerator.count)} if resources.accelerator else {}
-    cpu_limit = {"cpu": str(resources.cpu_limit)} if resources.cpu_limit else {}
     return core.v1.ResourceRequirementsArgs(
         requests={"cpu": str(resources.cpu), "memory": str(resources.memory), **gpus},
-        limits={"memory": str(resources.memory), **cpu_limit, **gpus},
+        limits={"memory": str(resources.memory), **({"cpu": str(limit)} if limit else {}), **gpus},
     )
 
 
@@ -213,7 +219,7 @@ def _tolerations(placement: Placement) -> Sequence[core.v1.TolerationArgs] | Non
 
 def _volumes(resources: Resources, container: Container, inputs: PodInputs) -> list[core.v1.VolumeArgs]:
     shared = resources.shared_memory or container.shared_memory
-    config = core.v1.ConfigMapVolumeSourceArgs(name=inputs.config_map)
+    config = core.v1.ConfigMapVolumeSourceArgs(name=inputs.files.config)
     writable = {_writable_volume(path) for path in container.writable} | {"tmp"}
     return [
         core.v1.VolumeArgs(name="config", config_map=config),
@@ -223,9 +229,9 @@ def _volumes(resources: Resources, container: Container, inputs: PodInputs) -> l
         *(
             core.v1.VolumeArgs(
                 name=_project_volume(index),
-                config_map=core.v1.ConfigMapVolumeSourceArgs(name=inputs.project_files[path]),
+                config_map=core.v1.ConfigMapVolumeSourceArgs(name=inputs.files.project[path]),
             )
-            for index, path in enumerate(sorted(inputs.project_files))
+            for index, path in enumerate(sorted(inputs.files.project))
         ),
     ]
 

@@ -170,6 +170,6 @@ def _latency(bound: Duration, metrics: Metrics) -> Iterator[Finding]:
 def _metrics(spec: ModelSpec, stack: StackConfig) -> Metrics | None:
     """What the engine measures, or None where there is no such engine, which is somebody else's finding."""
     try:
-        return registry.engine(spec.serving.engine).metrics(stack)
+        return registry.runtime(spec).metrics(stack)
     except registry.UnknownEngine:
         return None

@@ -83,7 +83,7 @@ def mesh_legs(server: Server, ports: Sequence[Port]) -> Iterator[Leg]:
 
 def api_of(server: Server) -> Api:
     """What clients call of it."""
-    return registry.engine(server.spec.serving.engine).api
+    return registry.runtime(server.spec).api
 
 
 def pinned_versions(spec: ModelSpec) -> tuple[tuple[int, str], ...]:

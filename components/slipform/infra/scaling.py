@@ -40,6 +40,8 @@ class ScaleTarget:
 
     name: str
     kind: Literal["Deployment", "Rollout"] = "Deployment"
+    scaled_by: str | None = None
+    """The autoscaler's name, where it is not the workload's: an operator may take one of that name for its own."""
 
     @property
     def api_version(self) -> str:

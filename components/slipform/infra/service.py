@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import pulumi
 from pulumi_kubernetes import core, meta
@@ -20,12 +20,8 @@ def create_service(
     server: Server,
     ports: Sequence[Port],
     parent: pulumi.Resource,
-    operated: Mapping[str, str] | None = None,
 ) -> core.v1.Service:
-    """The Service, which finds the pods of every track: routes decide between them.
-
-    ``operated`` are the labels of pods that an operator makes; their ports are known by number only.
-    """
+    """The Service, which finds the pods of every track: routes decide between them."""
     spec = server.spec
     blue_green = spec.progressive and spec.rollout is not None and spec.rollout.strategy == "blue-green"
     return core.v1.Service(
@@ -40,12 +36,12 @@ def create_service(
         ),
         spec=core.v1.ServiceSpecArgs(
             type="ClusterIP",
-            selector=dict(operated) if operated else selector(server.name),
+            selector=selector(server.name),
             ports=[
                 core.v1.ServicePortArgs(
                     name=port.name,
                     port=port.number,
-                    target_port=port.number if operated else port.name,
+                    target_port=port.name,
                     app_protocol=_APP_PROTOCOLS[port.name],
                 )
                 for port in ports

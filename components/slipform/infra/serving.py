@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import pulumi
-from pulumi_kubernetes import apps, core, meta
+from pulumi_kubernetes import apps, meta
 
 from ..engines.base import Container, Server
 from .placement import Placement
 from .platform import STABLE, Platform, selector
 from .pods import PodInputs, pod_labels, pod_template
+from .server_files import create_files
 
 
 @dataclass(frozen=True)
@@ -43,10 +42,9 @@ class ServingDeployment(pulumi.ComponentResource):
         super().__init__("slipform:serving:ServingDeployment", name, {}, opts)
         self._name = name
         self._args = args
-        self._labels = args.platform.labels(args.server.name, args.server.spec, "server")
-
-        self.config = self._create_config()
-        self.project_files = self._create_project_files()
+        self._files = create_files(
+            name, args.platform, args.server, args.container.files, args.project_files, parent=self
+        )
         self.deployment = self._create_deployment()
         self.register_outputs({"deployment": self.deployment_name, "selector": self.pod_labels})
 
@@ -60,53 +58,22 @@ class ServingDeployment(pulumi.ComponentResource):
         """The labels that find this track's pods."""
         return selector(self._args.server.name, self._args.track)
 
-    def _create_config(self) -> core.v1.ConfigMap:
-        return self._config_map("config", data=dict(self._args.container.files))
-
-    def _create_project_files(self) -> dict[str, core.v1.ConfigMap]:
-        made = {}
-        for path, files in sorted(self._args.project_files.items()):
-            binary = {name: base64.b64encode(content).decode() for name, content in sorted(files.items())}
-            made[path] = self._config_map(f"model-{path.replace('/', '-')}", binary_data=binary, path=path)
-        return made
-
-    def _config_map(
-        self, what: str, data: dict[str, str] | None = None, binary_data: dict[str, str] | None = None, path: str = ""
-    ) -> core.v1.ConfigMap:
-        """Its name in the cluster holds its content's hash: pods that start late still find what they were made for.
-
-        Of a model's files the hash is of their path as well: versions with the same bytes are resources of their own,
-        and when one goes, it must not take the other's object with it.
-        """
-        content = sorted((data or binary_data or {}).items())
-        short = hashlib.sha256(f"{path}{content!r}".encode()).hexdigest()[:10]
-        return core.v1.ConfigMap(
-            f"{self._name}-{what}",
-            metadata=meta.v1.ObjectMetaArgs(
-                name=f"{self._name}-{short}", namespace=self._args.platform.namespace, labels=self._labels
-            ),
-            data=data,
-            binary_data=binary_data,
-            immutable=True,
-            opts=self._args.platform.options(self),
-        )
-
     def _create_deployment(self) -> apps.v1.Deployment:
         args, server = self._args, self._args.server
         startup = server.spec.serving.startup_timeout.whole_seconds()
         inputs = PodInputs(
             track=args.track,
-            config_map=_name_of(self.config),
+            files=self._files,
             service_account=args.service_account,
             placement=args.placement,
-            project_files={path: _name_of(made) for path, made in self.project_files.items()},
         )
+        labels = args.platform.labels(server.name, server.spec, "server") | pod_labels(server, args.track)
         return apps.v1.Deployment(
             self._name,
             metadata=meta.v1.ObjectMetaArgs(
                 name=self._name,
                 namespace=args.platform.namespace,
-                labels=self._labels | pod_labels(server, args.track),
+                labels=labels,
                 annotations=self._wait_for(),
             ),
             spec=apps.v1.DeploymentSpecArgs(
@@ -134,7 +101,3 @@ class ServingDeployment(pulumi.ComponentResource):
         """Pulumi's own condition of being done, in place of the one that is met by the first pod."""
         awaited = self._args.awaited_replicas
         return {"pulumi.com/waitFor": f"jsonpath={{.status.readyReplicas}}={awaited}"} if awaited else None
-
-
-def _name_of(resource: core.v1.ConfigMap) -> pulumi.Output[str]:
-    return resource.metadata.name.apply(str)

@@ -1,4 +1,4 @@
-"""What runs a server's pods: Deployments of ours, a Rollout that took them over, or an operator's Deployment."""
+"""What runs a server's pods: Deployments of ours, a Rollout that took them over, or an operator's Deployments."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..engines.base import Container, CustomResource, Engine, Port, Server
 from ..engines.servers import server as served
 from ..spec.modelspec import ModelSpec
 from ..spec.stack import StackConfig
-from .platform import STABLE, selector
+from .platform import STABLE
 from .project_files import handler_texts
 from .scaling import ScaleTarget
 from .tracks import deployment_name, tracks
@@ -23,17 +23,12 @@ class Workloads:
     servers: Mapping[str, Server]
     """By track."""
     answers: Mapping[str, Container | CustomResource]
-    """By track; a custom resource is the only one, since its operator runs one version at a time."""
-
-    @property
-    def operated(self) -> CustomResource | None:
-        """What an operator makes the pods of; None where they are ours."""
-        answer = self.answers[STABLE]
-        return answer if isinstance(answer, CustomResource) else None
+    """By track: what runs in its pods, or the custom resource of which an operator makes them."""
 
     @property
     def ports(self) -> tuple[Port, ...]:
-        return self.answers[STABLE].ports
+        answer = self.answers[STABLE]
+        return answer.container.ports if isinstance(answer, CustomResource) else answer.ports
 
     @property
     def metrics_port(self) -> str:
@@ -41,21 +36,18 @@ class Workloads:
         return "metrics" if any(port.name == "metrics" for port in self.ports) else "http"
 
     @property
-    def pod_labels(self) -> Mapping[str, str]:
-        """They find the pods of all tracks."""
-        return self.operated.pod_labels if self.operated else selector(self.servers[STABLE].name)
-
-    @property
     def scaled(self) -> tuple[str, ...]:
         """The tracks whose number of replicas is ours to decide."""
-        return () if self.operated and self.operated.scales_itself else tuple(self.servers)
+        answer = self.answers[STABLE]
+        return () if isinstance(answer, CustomResource) and answer.scales_itself else tuple(self.servers)
 
     def target(self, track: str) -> ScaleTarget:
         """What runs the pods of a track, and is scaled."""
-        if self.operated:
-            return ScaleTarget(self.operated.deployment, "Deployment")
-        server = self.servers[track]
-        return ScaleTarget(deployment_name(server.name, track), "Rollout" if server.spec.progressive else "Deployment")
+        server, answer = self.servers[track], self.answers[track]
+        name = deployment_name(server.name, track)
+        if isinstance(answer, CustomResource):
+            return ScaleTarget(f"{name}{answer.deployment_suffix}", scaled_by=name)
+        return ScaleTarget(name, "Rollout" if server.spec.progressive else "Deployment")
 
     @property
     def targets(self) -> tuple[ScaleTarget, ...]:

@@ -43,25 +43,26 @@ def _beyond_the_spec(
     yield from traffic_problems.problems(spec, stack)
     try:
         engine = registry.engine(spec.serving.engine)
+        runtime = engine.runtime(spec)
     except registry.UnknownEngine as unknown:
         yield Finding(
             str(unknown),
-            path=("serving", "engine"),
-            given=spec.serving.engine,
+            path=("serving", "engine" if unknown.name == spec.serving.engine else "runtime"),
+            given=unknown.name,
             allowed=unknown.allowed,
             remedy=unknown.remedy,
         )
         return
     if not any(checks.overlaps(path, ("serving", "engine")) for path in wrong):
-        yield from operators.problems(spec, engine)
+        yield from operators.problems(spec, stack, engine)
         yield from engine.problems(spec, stack)
         if stack is not None:
-            yield from _what_is_measured(spec, stack, engine)
+            yield from _what_is_measured(spec, stack, engine, runtime)
 
 
-def _what_is_measured(spec: ModelSpec, stack: StackConfig, engine: Engine) -> Iterator[Finding]:
+def _what_is_measured(spec: ModelSpec, stack: StackConfig, engine: Engine, runtime: Engine) -> Iterator[Finding]:
     """Scaling and objectives, which need somebody to measure and somebody to act."""
-    metrics = engine.metrics(stack)
+    metrics = runtime.metrics(stack)
     yield from scaling_plan([spec], stack, metrics, holds_requests=engine.holds_requests).findings
     yield from slo.problems(spec, stack, metrics)
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from ..spec.findings import Finding
 from ..spec.modelspec import ModelSpec
 
-APPENDED = ("build", "candidate", "grpc", "http", "preview", "progressive", "public")
-"""What is appended to a server's name for its further objects."""
+APPENDED = ("build", "candidate", "grpc", "http", "predictor", "preview", "progressive", "public")
+"""What is appended to a server's name for its further objects, by us or by an operator."""
 
 
 def problems(specs: Sequence[ModelSpec]) -> Iterator[tuple[ModelSpec, Finding]]:

@@ -11,6 +11,7 @@ from ..spec.modelspec import ModelSpec
 SHARED: tuple[FieldPath, ...] = (
     ("team",),
     ("serving", "engine"),
+    ("serving", "runtime"),
     ("serving", "protocols"),
     ("serving", "resources"),
     ("serving", "cache"),
@@ -53,7 +54,7 @@ def problems(specs: Sequence[ModelSpec]) -> Iterator[Finding]:
 def _shared(spec: ModelSpec) -> tuple[FieldPath, ...]:
     """What the server of an engine has once; that there is no such engine is somebody else's finding."""
     try:
-        return (*SHARED, *registry.engine(spec.serving.engine).shared)
+        return (*SHARED, *registry.runtime(spec).shared)
     except registry.UnknownEngine:
         return SHARED
 

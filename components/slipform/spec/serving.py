@@ -71,6 +71,12 @@ class Serving(Part):
     """The server that the model runs in."""
 
     engine: str = Field(description="The serving engine.", examples=["triton", "fastapi"])
+    runtime: str | None = Field(
+        default=None,
+        description="Under an engine with an operator (kserve): the engine whose server runs in its pods; "
+        "absent: fastapi, the bundled runtime.",
+        examples=["triton"],
+    )
     server: Name | None = Field(
         default=None,
         description="A server that several specs share by naming it; absent: a server of the model's own.",
@@ -138,6 +144,11 @@ class Serving(Part):
         description="How long a stopping replica may finish what it has accepted.",
         examples=["30s"],
     )
+
+    @property
+    def server_engine(self) -> str:
+        """The engine whose server it is: under an operator, the runtime that the spec names."""
+        return self.runtime or self.engine
 
     @model_validator(mode="after")
     def _protocols_once(self) -> Self:

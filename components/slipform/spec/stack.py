@@ -17,6 +17,7 @@ from .vocabulary import LabelKey, LabelValue, Many, Name, Part, ResourceName
 Capability = Literal[
     "istio", "prometheus-operator", "prometheus-adapter", "keda", "karpenter", "argo-rollouts",
     "cluster-autoscaler", "gpu-device-plugin", "dcgm-exporter", "grafana", "metrics-server", "network-policy",
+    "kserve",
 ]  # fmt: skip
 
 

@@ -1,11 +1,15 @@
-"""When an object counts as done, as the real plugin sees it: a Deployment, a Job and a Service are waited for."""
+"""When an object counts as done, as the real plugin sees it: a Deployment, a Job and a Service are waited for, and
+whatever names a condition of its own.
+"""
 
 from collections.abc import Callable
+from functools import partial
 
 from tests.cluster.api import Api, Object
 
 SKIP = "pulumi.com/skipAwait"
 TIMEOUT = "pulumi.com/timeoutSeconds"
+WAIT_FOR, CONDITION = "pulumi.com/waitFor", "condition="
 # The real plugin waits 10 minutes; what is not ready after this time in a test never will be.
 DEFAULT_TIMEOUT = 60.0
 
@@ -23,6 +27,8 @@ def until_done(api: Api, applied: Object, timeout: float) -> None:
     metadata = applied["metadata"]
     annotations = metadata.get("annotations", {})
     done = _DONE.get((applied["apiVersion"], applied["kind"]))
+    if (awaited := annotations.get(WAIT_FOR, "")).startswith(CONDITION):
+        done = partial(_has_condition, awaited.removeprefix(CONDITION))
     if done is None or annotations.get(SKIP) == "true":
         return
     seconds = timeout or float(annotations.get(TIMEOUT, DEFAULT_TIMEOUT))
@@ -60,6 +66,11 @@ def _has_endpoints(endpoints: Object, service: Object) -> bool:
     if not spec.get("selector") or spec.get("type") == "ExternalName" or spec.get("clusterIP") == "None":
         return True
     return any(subset.get("addresses") for subset in endpoints.get("subsets", []))
+
+
+def _has_condition(kind: str, found: Object, _: Object) -> bool:
+    conditions = found.get("status", {}).get("conditions") or []
+    return any(each["type"] == kind and each["status"] == "True" for each in conditions)
 
 
 _DONE: dict[tuple[str, str], Callable[[Object, Object], bool]] = {

@@ -24,6 +24,7 @@ PROMETHEUS_ADAPTER = Module(
 )
 KEDA = Module("github.com/kedacore/keda/v2", "v2.18.0", "h1:ttR223fii/4QJ0YvtrhcWHaEoezByb/t5CeFopjl6EI=")
 ARGO_ROLLOUTS = Module("github.com/argoproj/argo-rollouts", "v1.8.3", "h1:blbtQva4IK9r6gFh+dWkCrLnFdPOWiv9ubQYu36qeaA=")
+KSERVE = Module("github.com/kserve/kserve", "v0.16.0", "h1:kDkcAU5VMiZf4zhdDXH+UdAIgzXhs10GMv0d9r4qvTs=")
 H2SPEC = Module(
     "github.com/summerwind/h2spec", "v2.2.1+incompatible", "h1:Ex8kpG4LjIeudEtfbM892Os2PawIZBsEvukHJcvZHho="
 )
@@ -52,6 +53,13 @@ TOOLS: tuple[Recipe, ...] = (
     GoProgram("keda-adapter", KEDA, "./cmd/adapter", optimised=False),
     OldGoProgram("h2spec", H2SPEC, "cmd/h2spec"),
     GoProgram("argo-rollouts", ARGO_ROLLOUTS, "./cmd/rollouts-controller"),
+    GoProgram(
+        "kserve-manager", KSERVE, "./cmd/manager", optimised=False,
+        beside=(
+            ModuleFile("inferenceservice.yaml", KSERVE, "config/configmap/inferenceservice.yaml"),
+            ModuleFile("webhooks.yaml", KSERVE, "config/webhook/manifests.yaml"),
+        ),
+    ),
     GoProgram("kind", KIND, "."),
 )  # fmt: skip
 
@@ -76,7 +84,7 @@ CRDS: tuple[Recipe, ...] = (
     CrdFiles("argo-rollouts-crds.json", ARGO_ROLLOUTS, ("manifests/crds/*-crd.yaml",)),
     CrdFiles(
         "kserve-crds.json",
-        Module("github.com/kserve/kserve", "v0.16.0", "h1:kDkcAU5VMiZf4zhdDXH+UdAIgzXhs10GMv0d9r4qvTs="),
+        KSERVE,
         ("config/crd/full/serving.kserve.io_*.yaml",),
     ),
     CrdFiles(

@@ -9,7 +9,7 @@ from ..graph import Graph, Resource
 from ..kubernetes import is_object, metadata
 from .fields import Field
 from .versions import FOLLOWS
-from .workloads import WORKLOADS, beside, runner_of
+from .workloads import WORKLOADS, beside, makes_pods_anew, runner_of
 
 _GONE_MEANWHILE: Mapping[str, str] = {
     **dict.fromkeys(WORKLOADS, "all its pods stop, and nothing answers until new ones are ready"),
@@ -75,7 +75,7 @@ def of_update(head: Graph, after: Resource, fields: tuple[Field, ...]) -> str:
     """Pods are made anew when their template changes, and only then; nodes when theirs has a new version."""
     if any(field.path == FOLLOWS for field in fields):
         return "its nodes are replaced, one after another: each pod moves once"
-    if after.kind not in WORKLOADS or not any(field.path[:2] == ("spec", "template") for field in fields):
+    if not any(makes_pods_anew(after, field.path) for field in fields):
         return ""
     runner = after if after.kind == "Rollout" else runner_of(after, beside(head, after))
     strategy = _at((runner or after).inputs, "spec", "strategy")

@@ -11,10 +11,11 @@ from ...spec import instances
 from ..graph import Resource
 from ..kubernetes import name
 from . import quantity
-from .workloads import runner_of
+from .workloads import containers, runner_of, scaled_as
 
 # In the order in which they are shown.
 KINDS = ("pods", "GPU", "CPU", "memory", "nodes", "nodes' CPU", "nodes' GPU")
+_COUNTED = ("Deployment", "StatefulSet", "Rollout", "InferenceService")
 _RESOURCES = {"nvidia.com/gpu": "GPU", "cpu": "CPU", "memory": "memory"}
 
 
@@ -47,12 +48,11 @@ def of(resources: Iterable[Resource]) -> Demand:
 
 
 def _workload(workload: Resource, everything: list[Resource]) -> Demand:
-    containers = _at(workload.inputs, "spec", "template", "spec", "containers")
-    if workload.kind not in ("Deployment", "StatefulSet", "Rollout") or not isinstance(containers, list):
+    if workload.kind not in _COUNTED or not (found := containers(workload)):
         return {}
     pods = _pods(workload, everything)
     asked = {"pods": pods}
-    for container in containers:
+    for container in found:
         wanted = {**(_at(container, "resources", "limits") or {}), **(_at(container, "resources", "requests") or {})}
         for key, kind in _RESOURCES.items():
             amount = quantity.parse(wanted.get(key))
@@ -63,7 +63,7 @@ def _workload(workload: Resource, everything: list[Resource]) -> Demand:
 
 def _pods(workload: Resource, everything: list[Resource]) -> Span:
     """As many as its autoscaler says, or that of the Rollout which runs its pods; else as it declares."""
-    own = {(workload.kind, name(workload))}
+    own = {scaled_as(workload)}
     runner = runner_of(workload, everything)
     if runner is not None:
         own.add((runner.kind, name(runner)))

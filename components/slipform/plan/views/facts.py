@@ -110,6 +110,10 @@ def _workload(inputs: Any) -> list[str]:
     return [count, *_pod(_at(inputs, "spec.template"))]
 
 
+def _inference_service(inputs: Any) -> list[str]:
+    return _pod({"spec": _at(inputs, "spec.predictor")})
+
+
 def _rollout(inputs: Any) -> list[str]:
     weights = [_at(step, "setWeight") for step in _list(inputs, "spec.strategy.canary.steps")]
     steps = " → ".join(f"{weight} %" for weight in weights if weight is not None)
@@ -294,6 +298,7 @@ _DESCRIBE: dict[str, Callable[[Any], list[str]]] = {
     "DaemonSet": _workload,
     "ReplicaSet": _workload,
     "Job": _workload,
+    "InferenceService": _inference_service,
     "Rollout": _rollout,
     "Service": _service,
     "ConfigMap": _config,
