@@ -41,7 +41,8 @@ def diff(
 ) -> None:
     """Show what a change of specs, stacks or code changes in a stack: what is created, updated, replaced, deleted.
 
-    Each side is planned by its own program. Needs no Pulumi CLI, cluster, account or network.
+    Each side is planned by its own program. Needs no Pulumi CLI, cluster, account or network. A change that goes over
+    the stack's budget (slipform:cost) is shown, and ends with 3.
 
     Examples:
 

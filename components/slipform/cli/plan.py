@@ -52,7 +52,8 @@ def plan(
 ) -> None:
     """Show everything that the specs become in a stack. Needs no Pulumi CLI, cluster, account or network.
 
-    Runs the same program as `pulumi up`, and shows what it registers.
+    Runs the same program as `pulumi up`, and shows what it registers and what that costs; over the stack's budget
+    (slipform:cost.max_monthly) it ends with 3.
 
     Examples:
 
