@@ -63,6 +63,8 @@ def read_steps(config: Any) -> list[Step]:
     for tensor in (*config.input, *config.output):
         if not tensor.data_type:
             raise ModelLoadError(f"the ensemble's tensor '{tensor.name}' has no data_type")
+        if tensor.HasField("reshape"):
+            raise ModelLoadError(f"the ensemble's tensor '{tensor.name}': reshape is for the models that it is made of")
     made = {tensor.name for tensor in config.input}
     for step in steps:
         for name in step.outputs.values():

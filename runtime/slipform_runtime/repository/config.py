@@ -9,6 +9,7 @@ from slipform_runtime.datatypes import FROM_CONFIG, TO_CONFIG
 from slipform_runtime.errors import ModelLoadError
 from slipform_runtime.inference import TensorSpec
 from slipform_runtime.protos import ModelConfig
+from slipform_runtime.repository.reshaping import models_dims
 from slipform_runtime.repository.support import refuse_unsupported
 
 # What Triton gives a model that can batch and whose config says nothing (--backend-config default-max-batch-size).
@@ -129,17 +130,17 @@ def _complete_tensor(tensor: Any, role: str, spec: TensorSpec, batched: bool) ->
         tensor.data_type = (
             tensor.DESCRIPTOR.fields_by_name["data_type"].enum_type.values_by_name[TO_CONFIG[spec.datatype]].number
         )
-    if not tensor.dims:
+    if not tensor.dims and not tensor.HasField("reshape"):
         tensor.dims.extend(dims)
-    given = specs([tensor])[0]
-    if given.datatype != spec.datatype:
-        raise ModelLoadError(
-            f"config.pbtxt has {role} '{tensor.name}' as {given.datatype}, the model as {spec.datatype}"
-        )
-    fits = len(given.dims) == len(dims) and all(
-        wanted in (own, -1) or own == -1 for wanted, own in zip(given.dims, dims, strict=True)
+    datatype = specs([tensor])[0].datatype
+    if datatype != spec.datatype:
+        raise ModelLoadError(f"config.pbtxt has {role} '{tensor.name}' as {datatype}, the model as {spec.datatype}")
+    given = models_dims(role, tensor)
+    fits = len(given) == len(dims) and all(
+        wanted in (own, -1) or own == -1 for wanted, own in zip(given, dims, strict=True)
     )
     if not fits:
+        of_model = "reshape to" if tensor.HasField("reshape") else "dims"
         raise ModelLoadError(
-            f"config.pbtxt has {role} '{tensor.name}' with dims {list(given.dims)}, the model {list(dims)}"
+            f"config.pbtxt has {role} '{tensor.name}' with {of_model} {list(given)}, the model {list(dims)}"
         )

@@ -13,6 +13,7 @@ from slipform_runtime.errors import ModelLoadError
 from slipform_runtime.logs import log
 from slipform_runtime.protos import ModelConfig
 from slipform_runtime.repository.config import complete_config
+from slipform_runtime.repository.reshaping import reshaped
 from slipform_runtime.repository.support import left_aside
 from slipform_runtime.repository.warmup import runs_inline, warm_up
 
@@ -58,17 +59,19 @@ def _load(folder: Path, version: int, given: Any) -> LoadedModel:
     if not path.is_file():
         raise ModelLoadError(f"version {version} has no file {path.name}")
     devices = _devices(config)
-    instances = [backend.load(path, devices[0], config)]
-    complete_config(config, instances[0].inputs, instances[0].outputs)
+    first = backend.load(path, devices[0], config)
+    complete_config(config, first.inputs, first.outputs)
     config.backend, config.platform = backend.name, backend.platform
     config.default_model_filename = path.name
-    instances += [backend.load(path, device, config) for device in devices[1:]]
+
+    def load(device: Device) -> BackendInstance:
+        return reshaped(backend.load(path, device, config), config)
+
+    instances = [reshaped(first, config), *map(load, devices[1:])]
     seconds = max(warm_up(instance, config, folder) for instance in instances)
     inline = runs_inline(config, seconds)
     if inline and devices[0].kind == "cpu" and devices[0].threads > 1:
-        instances = _with_one_thread(
-            instances, seconds, lambda device: backend.load(path, device, config), config, folder
-        )
+        instances = _with_one_thread(instances, seconds, load, config, folder)
     return LoadedModel(config, instances, inline, perf_counter() - began)
 
 

@@ -12,8 +12,6 @@ from slipform_runtime.errors import ModelLoadError
 _REFUSED = {
     "sequence_batching": "sequence_batching is not supported by this server",
     "model_transaction_policy.decoupled": "decoupled models are not supported by this server",
-    "input.reshape": "reshape is not supported by this server",
-    "output.reshape": "reshape is not supported by this server",
     "input.allow_ragged_batch": "ragged batches are not supported by this server",
     "input.is_shape_tensor": "shape tensors are not supported by this server",
     "output.is_shape_tensor": "shape tensors are not supported by this server",

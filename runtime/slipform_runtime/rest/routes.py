@@ -12,6 +12,7 @@ from slipform_runtime.rest.exchange import Exchange
 
 Answer = Callable[..., None]
 _CACHED_TARGETS = 1024
+_WHOLE_URLS = (b"http://", b"https://")  # RFC 9112, section 3.2.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +47,11 @@ class Router:
                 exchange.refuse(told(error))
 
     def _find(self, method: bytes, target: bytes) -> tuple[Answer, tuple[str, ...]]:
+        path_bytes = target.partition(b"?")[0]
+        if path_bytes.startswith(_WHOLE_URLS):  # as clients send it to proxies; servers must take it too
+            path_bytes = b"/" + path_bytes.partition(b"://")[2].partition(b"/")[2]
         try:
-            path = target.partition(b"?")[0].decode("ascii")
+            path = path_bytes.decode("ascii")
         except UnicodeDecodeError:
             raise InvalidRequest("the path has bytes other than ASCII") from None
         parts = tuple(path.strip("/").split("/"))

@@ -52,7 +52,14 @@ def test_a_model_with_a_fixed_first_axis_does_not_batch() -> None:
         ('max_batch_size: 8 input { name: "x" data_type: TYPE_INT32 dims: [4] }', "as INT32, the model as FP32"),
         ('max_batch_size: 8 input { name: "x" data_type: TYPE_FP32 dims: [5] }', "dims [5], the model [4]"),
         ('input { name: "x" data_type: TYPE_FP32 dims: [4] }', "dims [4], the model [-1, 4]"),
-        ('input { name: "x" dims: [1] reshape { shape: [] } }', "'x': reshape is not supported"),
+        (
+            'max_batch_size: 8 input { name: "x" data_type: TYPE_FP32 dims: [2, 3] reshape { shape: [4] } }',
+            "'x' with dims [2, 3] and reshape [4]; both need the same number of elements",
+        ),
+        (
+            'max_batch_size: 8 input { name: "x" data_type: TYPE_FP32 dims: [2, 3] reshape { shape: [6] } }',
+            "with reshape to [6], the model [4]",
+        ),
         ('input { name: "x" dims: [4] allow_ragged_batch: true }', "'x': ragged batches are not supported"),
         ('output { name: "y" dims: [3] is_shape_tensor: true }', "'y': shape tensors are not supported"),
         ('batch_input { kind: BATCH_ELEMENT_COUNT target_name: "n" }', "batch_input is not supported"),

@@ -167,6 +167,15 @@ def test_offers_to_upgrade_may_be_pipelined(server: RunningServer) -> None:
     assert answer.count(b"HTTP/1.1 200 OK") == 2001
 
 
+def test_a_target_may_be_a_whole_url(server: RunningServer) -> None:
+    """Section 3.2.2 of RFC 9112: clients that take the server for a proxy send it so."""
+    ask = b"GET %b HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    for target in (b"http://x:8000/health?a=b", b"https://x/health"):
+        assert status(talk(server, ask % target)) == 200
+    assert b"<html" in talk(server, ask % b"http://x?/health")  # the page at /
+    assert status(talk(server, ask % b"ftp://x/health")) == 404
+
+
 def test_head_has_the_length_and_no_body(server: RunningServer) -> None:
     answer = talk(server, b"HEAD /health HTTP/1.1\r\nConnection: close\r\n\r\n")
     assert b"content-length: 18\r\n" in answer
