@@ -7,6 +7,7 @@ from importlib import import_module
 from textwrap import fill
 
 from slipform_runtime import __version__
+from slipform_runtime.failures import CommandError
 
 _COMMANDS = (
     ("serve", "serve a model repository", "slipform_runtime.serve"),
@@ -15,7 +16,7 @@ _COMMANDS = (
     ("bench", "put load on a running server, and judge it by objectives", "slipform_runtime.bench.command"),
 )
 """Each module has a DESCRIPTION, an EPILOG, `add_arguments(parser)`, and `command(arguments)`, which gives the exit
-code."""
+code or raises CommandError."""
 
 
 def run() -> None:
@@ -26,8 +27,12 @@ def run() -> None:
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; its exit code."""
     options = _parser().parse_args(arguments)
-    command: int = options.command(options)
-    return command
+    try:
+        code: int = options.command(options)
+    except CommandError as error:
+        sys.stderr.write(f"slipform-runtime {options.command_name}: {error}\n")
+        return error.exit_code
+    return code
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -49,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         has.add_arguments(command)
-        command.set_defaults(command=has.command)
+        command.set_defaults(command=has.command, command_name=name)
     return parser
 
 

@@ -77,13 +77,8 @@ def command(arguments: argparse.Namespace) -> int:
     except ModuleNotFoundError as error:
         sys.stderr.write(f"slipform-runtime bench needs {error.name}; install slipform-runtime[bench]\n")
         return 5
-    from slipform_runtime.bench.errors import BenchError
-
     try:
         return asyncio.run(_bench(arguments))
-    except BenchError as error:
-        sys.stderr.write(f"slipform-runtime bench: {error}\n")
-        return error.exit_code
     except KeyboardInterrupt:
         return 130
 

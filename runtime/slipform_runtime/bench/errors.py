@@ -1,10 +1,10 @@
 """What ends a measurement before it has figures."""
 
+from slipform_runtime.failures import CommandError
 
-class BenchError(Exception):
+
+class BenchError(CommandError):
     """A message for whoever asked."""
-
-    exit_code = 2
 
 
 class Unreachable(BenchError):

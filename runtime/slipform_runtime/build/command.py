@@ -8,7 +8,7 @@ from textwrap import fill
 from types import FrameType
 from typing import NoReturn
 
-from slipform_runtime.build.errors import EXIT_CODES, BuildError, Missing
+from slipform_runtime.build.errors import EXIT_CODES, Missing
 from slipform_runtime.logs import Level, log
 
 DESCRIPTION = (
@@ -61,9 +61,6 @@ def command(arguments: argparse.Namespace) -> int:
     signal.signal(signal.SIGTERM, _stopped)
     try:
         outcome = build(read_manifest(arguments.manifest), options, Progress())
-    except BuildError as error:
-        sys.stderr.write(f"slipform-runtime build: {error}\n")
-        return error.exit_code
     except KeyboardInterrupt:
         sys.stderr.write("slipform-runtime build: interrupted; nothing was published\n")
         return 128 + signal.SIGINT

@@ -2,8 +2,10 @@
 
 from errno import EDQUOT, EFBIG, ENOSPC
 
+from slipform_runtime.failures import CommandError
 
-class BuildError(Exception):
+
+class BuildError(CommandError):
     """Its text says what is wrong, with what, and what to do."""
 
     exit_code = 7

@@ -20,16 +20,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def command(arguments: argparse.Namespace) -> int:
     """Run it; the exit code."""
-    from slipform_runtime.fetch import FetchError, fetch
+    from slipform_runtime.fetch import fetch
     from slipform_runtime.logs import Level, log
 
     if sys.stderr.isatty():
         log.level = max(log.level, Level.WARNING)  # people see the bar
     try:
         fetch(arguments.manifest, arguments.to)
-    except FetchError as error:
-        sys.stderr.write(f"slipform-runtime fetch: {error}\n")
-        return error.exit_code
     except KeyboardInterrupt:
         sys.stderr.write("slipform-runtime fetch: interrupted; the same command goes on where it was\n")
         return 128 + signal.SIGINT

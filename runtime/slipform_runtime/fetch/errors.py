@@ -1,7 +1,9 @@
 """Why a fetch failed, each with the exit code that says it to a script."""
 
+from slipform_runtime.failures import CommandError
 
-class FetchError(Exception):
+
+class FetchError(CommandError):
     """Nothing is half-written when this is raised."""
 
     exit_code = 3
