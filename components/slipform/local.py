@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from .engines import registry
 from .engines.fastapi import CONFIG, FOLDER, FastAPI
 from .engines.formats import BACKENDS
 from .engines.repository import MANIFEST
@@ -88,7 +89,12 @@ def _must_be_servable(local: Sequence[ModelSpec], specs: Sequence[ModelSpec]) ->
 
 
 def _remedy(spec: ModelSpec, finding: Finding) -> str | None:
-    if spec.build is None or finding.path != ("model", "format"):
+    if finding.path != ("model", "format"):
+        return finding.remedy
+    engine = registry.engine(spec.serving.engine)
+    if "onnx" not in engine.formats:
+        return f"{finding.remedy}; with engine: fastapi, which this command runs in place of {engine.title}"
+    if spec.build is None:
         return finding.remedy
     return f"build it with `slipform build … --output DIR`, and serve what was built with --model DIR/{spec.name}"
 

@@ -101,6 +101,17 @@ def test_a_format_that_is_not_served_here_is_refused(slipform: Run, project: Pat
     assert "serve what was built with --model DIR/iris" in slipform("serve", "model_specs/iris.yaml").stderr
 
 
+def test_what_another_server_serves_is_refused_with_the_way_to_serve_it_here(slipform: Run, project: Path) -> None:
+    (project / "model_specs" / "half.yaml").write_text(
+        "slipform: v1\nname: half\nmodel: {format: tensorflow, uri: s3://models/half}\nserving: {engine: tfserving}\n",
+        encoding="utf-8",
+    )
+    done = slipform("serve", "model_specs/half.yaml")
+    assert done.returncode == 2
+    assert "the bundled runtime does not serve tensorflow" in done.stderr
+    assert "with engine: fastapi, which this command runs in place of TensorFlow Serving" in done.stderr
+
+
 def test_a_model_that_is_not_there_is_said_so(slipform: Run) -> None:
     done = slipform("serve", "model_specs/iris.yaml", "--model", "gone.onnx")
     assert done.returncode == 2

@@ -15,7 +15,7 @@ from slipform.engines.mesh import ISTIO_LATENCY
 from slipform.engines.metrics import Histogram
 from slipform.engines.registry import engine
 from slipform.engines.servers import server
-from slipform.engines.tfserving_protos import message
+from slipform.engines.tfserving_protos import MESSAGES, message
 from slipform.spec.findings import Finding, errors
 from slipform.spec.modelspec import ModelSpec
 from slipform.spec.stack import StackConfig
@@ -257,14 +257,13 @@ def test_a_bound_between_two_microseconds_is_named_by_the_nearer_one() -> None:
 def test_our_messages_have_the_fields_of_tensorflow_servings_own(name: str) -> None:
     text = Path(__file__).with_name("tfserving.proto").read_text()
     (body,) = re.findall(rf"message {name} {{(.*?)\n}}", text, re.DOTALL)
-    theirs = {field: (int(number), kind) for kind, field, number in re.findall(r"([\w. ]+) (\w+) = (\d+);", body)}
+    theirs = {
+        field: (int(number), kind.strip()) for kind, field, number in re.findall(r"([\w. ]+) (\w+) = (\d+);", body)
+    }
 
-    for field in message(name).DESCRIPTOR.fields:
-        of = field.message_type.full_name.removeprefix("tensorflow.serving.") if field.message_type else None
-        kind = of or {9: "string", 8: "bool", 3: "int64"}[field.type]
-        number, declared = theirs[field.name]
-        assert (field.number, kind) == (number, declared.strip().removeprefix("repeated "))
-        assert field.is_repeated == declared.strip().startswith("repeated ")
+    for field, (number, kind) in MESSAGES[name].items():
+        declared = theirs[field][1].replace("repeated ", "*").removeprefix("google.protobuf.")
+        assert (number, kind) == (theirs[field][0], declared)
 
 
 def test_tensorflow_servings_own_package_reads_the_models() -> None:

@@ -291,6 +291,7 @@ REFUSED: list[tuple[Callable[[Path], Path], str, str]] = [
     (saved(lambda _: zipped("config.json", "model.weights.h5")), "is Keras' own format", "format='onnx'"),
     (saved(lambda _: zipped("schema.json")), "no whole archive of skops", "skops.io.dump"),
     (saved(lambda _: zipped("readme.txt")), "is a zip archive", "unpack it"),
+    (saved(lambda _: zipped("MAR-INF/MANIFEST.json")), "archive of torch-model-archiver", "engine: torchserve"),
     (saved(lambda _: b"\x89HDF\r\n\x1a\n"), "is HDF5", "keras.saving.load_model"),
     (saved(lambda _: b"GGUF\x03\x00\x00\x00"), "is GGUF", "no engine here"),
     (saved(lambda _: (8).to_bytes(8, "little") + b'{"a":1} weights'), "is safetensors", "optimum-cli"),

@@ -30,8 +30,8 @@ EXPORTS = {
     "keras": "add build: {target: onnx}, or export it: model.export('model.onnx', format='onnx') and format: onnx",
     "torchscript": "add build: {target: onnx}, or export it: torch.onnx.export(model, inputs, 'model.onnx') and "
     "format: onnx",
-    "mar": "write engine: torchserve, or export the model that is in it: "
-    "torch.onnx.export(model, inputs, 'model.onnx') and format: onnx",
+    "mar": "export the model that is in it: torch.onnx.export(model, inputs, 'model.onnx') and format: onnx; "
+    "as an archive only torchserve serves it",
 }
 """How a model of each format becomes one that every engine serves."""
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from ..spec.modelspec import ModelSpec
 from .base import Server
+from .tfserving_protos import message
 
 MODELS, BATCHING, MONITORING = "models.config", "batching.config", "monitoring.config"
 METRICS_PATH = "/metrics"
@@ -13,7 +14,7 @@ METRICS_PATH = "/metrics"
 
 def models_config(server: Server) -> str:
     """Each model with the one version that this server has, and no other that may lie beside it."""
-    config = _message("ModelServerConfig")
+    config = message("ModelServerConfig")
     for model in sorted(server.models, key=lambda model: model.name):
         entry = config.model_config_list.config.add(
             name=model.name, base_path=f"/models/{model.name}", model_platform="tensorflow"
@@ -23,7 +24,7 @@ def models_config(server: Server) -> str:
 
 
 def monitoring_config() -> str:
-    config = _message("MonitoringConfig")
+    config = message("MonitoringConfig")
     config.prometheus_config.enable = True
     config.prometheus_config.path = METRICS_PATH
     return _text(config)
@@ -33,7 +34,7 @@ def batching_config(server: Server) -> str:
     """The pool of threads that executes batches has the server's name, by which its queue is found."""
     spec = server.spec
     batching = spec.serving.batching
-    config = _message("BatchingParameters")
+    config = message("BatchingParameters")
     config.max_batch_size.value = batching.max_batch_size
     config.batch_timeout_micros.value = batching.max_queue_delay.microseconds
     config.max_enqueued_batches.value = enqueued_batches(spec)
@@ -49,14 +50,8 @@ def enqueued_batches(spec: ModelSpec) -> int:
     return -(-batching.max_queue_size // batching.max_batch_size)
 
 
-def _message(name: str) -> Any:
+def _text(config: Any) -> str:
     # Imported here, since `slipform validate` needs no protobuf.
-    from .tfserving_protos import message
-
-    return message(name)
-
-
-def _text(message: Any) -> str:
     from google.protobuf import text_format
 
-    return str(text_format.MessageToString(message))
+    return str(text_format.MessageToString(config))

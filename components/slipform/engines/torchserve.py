@@ -26,7 +26,6 @@ LACKING = (lacking.ENSEMBLES, lacking.CACHE, lacking.CUDA_GRAPHS, lacking.PREFER
 EXPORTS = {
     "pytorch": "write format: torchscript for torch.jit.trace(model, inputs).save('model.pt'), or format: mar for an "
     "archive of torch-model-archiver with a handler of its own",
-    "mar": "write engine: torchserve, or export the model that is in it",
 }
 
 
@@ -60,7 +59,9 @@ class TorchServe(Engine):
             path=("serving", "engine"),
             severity="warning",
             given=self.name,
-            remedy="write engine: triton, which serves TorchScript too",
+            remedy="write engine: triton, which serves TorchScript too"
+            if served_format(spec) == "torchscript"
+            else "export the model, and write engine: triton or fastapi",
         )
         yield from checks.serves_the_format(spec, self.title, self.formats, EXPORTS)
         yield from checks.names_its_tensors(spec)

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from .protobuf import message_type
+from ...protobuf import message_type
 from .signature import Axis, FoundTensor, Signature, Unreadable
 
 _MESSAGES = {

@@ -96,6 +96,11 @@ def _zip(file: Path, stated: Stated) -> Signature:
         raise Unreadable(f"{file} is a pickle of PyTorch's, which does not say what goes in and out\n    {TORCH}")
     if keras.CONFIG in paths:
         return keras.read(file)
+    if "MAR-INF/MANIFEST.json" in paths:
+        raise Unreadable(
+            f"{file} is an archive of torch-model-archiver: code, which does not say what goes in and out\n"
+            "    write its spec by hand, with format: mar and engine: torchserve; slipform schema helps editors"
+        )
     raise Unreadable(f"{file} is a zip archive\n    unpack it")
 
 

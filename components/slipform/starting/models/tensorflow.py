@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from .protobuf import message_type
+from ...protobuf import message_type
 from .signature import Axis, FoundTensor, Signature, Unreadable
 
 FILE = "saved_model.pb"

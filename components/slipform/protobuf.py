@@ -1,4 +1,4 @@
-"""Messages of other projects' formats, as far as they are read here; what isn't declared is skipped."""
+"""Messages of other projects' formats, as far as they are read or written here; what isn't declared is skipped."""
 
 from __future__ import annotations
 
