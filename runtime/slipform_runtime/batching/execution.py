@@ -115,8 +115,12 @@ def _split(batch: list[Job], total: int, outputs: Outputs) -> None:
     for name, tensor in outputs.items():
         if not tensor.ndim or tensor.shape[0] != total:
             raise ExecutionFailed(f"output '{name}' has shape {list(tensor.shape)} for a batch of {total}")
-    start = 0
-    for job in batch:
-        end = start + job.rows
-        job.outputs = {name: tensor[start:end] for name, tensor in outputs.items()}
-        start = end
+    found: list[Outputs] = [{} for _ in batch]
+    for name, tensor in outputs.items():
+        start = 0
+        for job, own in zip(batch, found, strict=True):
+            end = start + job.rows
+            own[name] = tensor[start:end]
+            start = end
+    for job, own in zip(batch, found, strict=True):
+        job.outputs = own
