@@ -204,6 +204,7 @@ UNCHANGED = {
     "cluster.context": "the tests' own cluster",
     "cluster.kubeconfig": "the tests' own cluster",
     "cluster.create_namespace": "to take it back deletes the namespace with all that is in it; the stack dev has it",
+    "cost": "nothing that is made follows it",
     "protected": "what is protected can't be taken down after the test",
 }
 """Fields that have no values here, with all that is beneath them, and why."""
