@@ -91,7 +91,9 @@ def _must_be_servable(local: Sequence[ModelSpec], specs: Sequence[ModelSpec]) ->
 def _remedy(spec: ModelSpec, finding: Finding) -> str | None:
     if finding.path != ("model", "format"):
         return finding.remedy
-    engine = registry.engine(spec.serving.engine)
+    engine = registry.runtime(spec)
+    if engine.serves_here:
+        return f"`{engine.serves_here}` serves it where what it imports is installed"
     if "onnx" not in engine.formats:
         return f"{finding.remedy}; with engine: fastapi, which this command runs in place of {engine.title}"
     if spec.build is None:

@@ -112,6 +112,25 @@ def test_what_another_server_serves_is_refused_with_the_way_to_serve_it_here(sli
     assert "with engine: fastapi, which this command runs in place of TensorFlow Serving" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("format", "engine", "command"),
+    [
+        ("mlflow", "mlflow", "`mlflow models serve --env-manager local -m FOLDER` serves it"),
+        ("bento", "bentoml", "`bentoml serve FOLDER` serves it"),
+    ],
+)
+def test_what_only_its_own_engine_serves_is_refused_with_that_ones_command(
+    slipform: Run, project: Path, format: str, engine: str, command: str
+) -> None:
+    (project / "model_specs" / "own.yaml").write_text(
+        f"slipform: v1\nname: own\nmodel: {{format: {format}, uri: s3://models/own}}\nserving: {{engine: {engine}}}\n",
+        encoding="utf-8",
+    )
+    done = slipform("serve", "model_specs/own.yaml")
+    assert done.returncode == 2
+    assert command in " ".join(done.stderr.split())
+
+
 def test_a_model_that_is_not_there_is_said_so(slipform: Run) -> None:
     done = slipform("serve", "model_specs/iris.yaml", "--model", "gone.onnx")
     assert done.returncode == 2

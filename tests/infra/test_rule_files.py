@@ -9,7 +9,15 @@ from typing import Any
 import pytest
 import yaml
 
-from slipform.engines import fastapi_metrics, registry, tfserving_metrics, torchserve_metrics, triton_metrics
+from slipform.engines import (
+    bentoml_metrics,
+    fastapi_metrics,
+    mlflow_metrics,
+    registry,
+    tfserving_metrics,
+    torchserve_metrics,
+    triton_metrics,
+)
 from slipform.engines.metrics import Measure, Metrics
 from slipform.infra.rules.groups import rule_groups
 from slipform.infra.rules.kinds import Group
@@ -61,6 +69,24 @@ SERVERS: dict[str, tuple[ModelSpec, tuple[ScaleTarget, ...], Metrics, dict[str, 
         (STABLE,),
         torchserve_metrics.metrics(stack_config()),
         {},
+    ),
+    "BentoML, two versions": (
+        model_spec(slo={"availability": 99.9, "latency": {"p95": "80ms"}}, rollout=SHADOW),
+        (STABLE, CANDIDATE),
+        bentoml_metrics.metrics(),
+        {},
+    ),
+    "MLflow in a mesh": (
+        model_spec(slo={"availability": 99.9, "latency": {"p95": "100ms"}}, serving={"resources": {"cpu": 1}}),
+        (STABLE,),
+        mlflow_metrics.metrics(stack_config()),
+        {},
+    ),
+    "MLflow, which nobody measures": (
+        model_spec(serving={"resources": {"cpu": 1, "accelerator": None}}, nodes=None),
+        (STABLE,),
+        mlflow_metrics.metrics(stack_config(has=["prometheus-operator"])),
+        {"has": ["prometheus-operator"]},
     ),
     "an engine that counts everything": (
         model_spec(serving={"cache": {"size": "1Gi"}}),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import lzma
 import pickle
 import shutil
 import struct
@@ -280,6 +281,7 @@ def test_a_savedmodel_without_a_signature_to_serve_is_refused(tmp_path: Path) ->
 MLFLOW = [
     ("{sklearn: {pickled_model: model.pkl}}", r"model\.pkl is a pickle of builtins\.bytearray(.|\n)*skl2onnx"),
     ("{spark: {model_data: sparkml}}", r"flavours spark(.|\n)*mlflow\.onnx\.log_model"),
+    ("{python_function: {}}", r"flavours python_function(.|\n)*engine: mlflow"),
     ("{onnx: }", r"flavours onnx"),
 ]
 
@@ -290,6 +292,16 @@ def test_mlflows_other_models_are_named_with_what_to_do(tmp_path: Path, flavours
     (tmp_path / "model.pkl").write_bytes(pickle.dumps(bytearray(), 4))
     with pytest.raises(Unreadable, match=words):
         read(tmp_path)
+
+
+def test_a_bento_is_named_with_the_engine_that_serves_it(tmp_path: Path) -> None:
+    (tmp_path / "bento.yaml").write_text("name: wine\n", encoding="utf-8")
+    with pytest.raises(Unreadable, match=r"is a bento(.|\n)*engine: bentoml"):
+        read(tmp_path)
+    archive = tmp_path / "wine.bento"
+    archive.write_bytes(lzma.compress(b"a tar archive"))
+    with pytest.raises(Unreadable, match=r"bentoml export(.|\n)*tar -xf"):
+        read(archive)
 
 
 def test_an_operator_whose_version_the_file_lacks_is_a_cut(tmp_path: Path) -> None:

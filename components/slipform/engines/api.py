@@ -24,6 +24,8 @@ class Api:
     methods: tuple[str, ...] = ()
     stream: str | None = None
     """The method that streams: it has no end that a timeout could await."""
+    own_paths: bool = False
+    """True where the paths of inference are chosen by the model's code: ``expose.paths`` says which are let in."""
 
     def of_model(self, model: str) -> tuple[str, ...]:
         return tuple(path.format(model=model) for path in self.model)

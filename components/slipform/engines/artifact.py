@@ -18,8 +18,11 @@ KEY_LENGTH = 16
 
 
 def served_artifact(spec: ModelSpec, version: int, stack: StackConfig) -> Artifact | None:
-    """The files that a server loads; None for an ensemble. Raises SlipformError where a build has nowhere to go."""
-    if spec.model.ensemble is not None:
+    """The files that a server loads; None where it fetches none: of an ensemble, or of a bento in its own image.
+
+    Raises SlipformError where a build has nowhere to go.
+    """
+    if spec.model.uri is None:
         return None
     return built_artifact(spec, version, stack) if spec.build else source_artifact(spec, version)
 

@@ -35,7 +35,7 @@ class Artifact:
 
 @dataclass(frozen=True)
 class ServedModel:
-    """One version of one model, as a server holds it; an ensemble has no artifact."""
+    """One version of one model, as a server holds it; what is not fetched, as an ensemble, has no artifact."""
 
     spec: ModelSpec
     version: int
@@ -179,6 +179,8 @@ class Engine(ABC):
     """Fields on which specs that share a server agree, beside those that every engine has once (review/servers.py)."""
     api: ClassVar[Api] = OPEN_INFERENCE
     """What clients call of it."""
+    serves_here: ClassVar[str | None] = None
+    """A command that serves a model of its own format on a person's machine; None where the bundled runtime can."""
     holds_requests: ClassVar[bool] = False
     """True where something holds requests while there are no replicas, so that min_replicas may be 0."""
     operator: ClassVar[Capability | None] = None

@@ -16,7 +16,8 @@ from .formats import NEEDS_TENSORS, PROCESSORS_ONLY, served_format
 from .sizes import profiles
 
 ImageField = Literal[
-    "triton", "runtime", "runtime_gpu", "runtime_imports", "tfserving", "tfserving_gpu", "torchserve", "torchserve_gpu"
+    "triton", "runtime", "runtime_gpu", "runtime_imports", "tfserving", "tfserving_gpu", "torchserve", "torchserve_gpu",
+    "mlflow", "bentoml",
 ]  # fmt: skip
 
 EXPORTS = {
@@ -25,11 +26,12 @@ EXPORTS = {
     "sklearn": "add build: {target: onnx}, or export it with skl2onnx and write format: onnx",
     "xgboost": "add build: {target: onnx}, or export it with onnxmltools and write format: onnx",
     "lightgbm": "add build: {target: onnx}, or export it with onnxmltools and write format: onnx",
-    "mlflow": "add build: {target: onnx}, or log the model's ONNX flavor and write format: onnx",
+    "mlflow": "write engine: mlflow; or add build: {target: onnx}, or log the ONNX flavor and write format: onnx",
     "tensorflow": "add build: {target: onnx}, or export it with tf2onnx and write format: onnx",
     "keras": "add build: {target: onnx}, or export it: model.export('model.onnx', format='onnx') and format: onnx",
     "torchscript": "add build: {target: onnx}, or export it: torch.onnx.export(model, inputs, 'model.onnx') and "
     "format: onnx",
+    "bento": "write engine: bentoml, or take the model out of the bento",
     "mar": "export the model that is in it: torch.onnx.export(model, inputs, 'model.onnx') and format: onnx; "
     "as an archive only torchserve serves it",
 }
@@ -97,10 +99,11 @@ def uses_its_accelerator(spec: ModelSpec) -> Iterator[Finding]:
 
 
 def has_images(spec: ModelSpec, stack: StackConfig, field: ImageField, title: str) -> Iterator[Finding]:
-    """The engine's image, and the runtime's, which fetches the model for every engine."""
+    """The engine's image, and the runtime's, which fetches what is not in it already."""
     if getattr(stack.images, field) is None and spec.serving.image is None:
         yield _no_image(f"the stack has no image of {title}", ("serving", "engine"), stack, field)
-    if stack.images.runtime is None and field != "runtime":
+    fetched = spec.model.uri is not None or spec.model.ensemble is not None
+    if stack.images.runtime is None and field != "runtime" and fetched:
         message = "the stack has no runtime image, which fetches the model for every engine"
         yield _no_image(message, ("serving", "engine"), stack, "runtime")
 
@@ -119,6 +122,12 @@ def can_be_imported(spec: ModelSpec) -> Iterator[Finding]:
             "nothing can be built of an archive, which holds code and not only a model",
             path=("build",),
             remedy="remove build and write engine: torchserve, or name the model that is in the archive in place of it",
+        )
+    if spec.model.format == "bento":
+        yield Finding(
+            "nothing can be built of a bento, which holds code and not only models",
+            path=("build",),
+            remedy="remove build and write engine: bentoml, or name the model that is in the bento in place of it",
         )
     if spec.model.format == "torchscript" and not inputs:
         yield Finding(
@@ -202,11 +211,19 @@ _PUBLISHED = {
 }
 
 
+_YOURS = {
+    "mlflow": "build one that holds MLflow and the model's requirements.txt, as docs/engines.md shows, and push it",
+    "bentoml": "`bentoml containerize` makes one that holds a bento and what it imports: push it",
+}
+
+
 def _no_image(message: str, path: FieldPath, stack: StackConfig, field: ImageField) -> Finding:
     """Images are named by digest in the stack's config; ours are built from ``runtime/``, others' are published."""
     published = {"triton": f"nvcr.io/nvidia/tritonserver:{stack.images.triton_release}-py3", **_PUBLISHED}
     if field in published:
         image, build = published[field], ""
+    elif field in _YOURS:
+        image, build = f"REGISTRY/{field}", f"{_YOURS[field]}; "
     else:
         image, target = _OURS[field]
         build = f"docker buildx build -t {image} --target {target} runtime/ --push; "

@@ -19,15 +19,17 @@ def _rate(matchers: str) -> str:
 
 ISTIO_REQUESTS = Measure("istio_requests_total", f"sum by (@by) ({_rate(_SERVED)})", workload_label=WORKLOAD)
 
-_HTTP_ERRORS = 'response_code=~"5..|429"'
 _GRPC_ERRORS = 'grpc_response_status=~"4|8|13|14"'
 """Deadline, full queue, internal, unavailable; HTTP's code of these is 200."""
 
-ISTIO_ERRORS = Measure(
-    "istio_requests_total",
-    f"sum by (@by) ({_rate(f'{_SERVED},{_HTTP_ERRORS}')} or {_rate(f'{_SERVED},{_GRPC_ERRORS}')})",
-    workload_label=WORKLOAD,
-)
+
+def istio_errors(codes: str) -> Measure:
+    """Requests whose HTTP code is one of ``codes``, a pattern, or whose gRPC status is the server's fault."""
+    http, grpc = _rate(f'{_SERVED},response_code=~"{codes}"'), _rate(f"{_SERVED},{_GRPC_ERRORS}")
+    return Measure("istio_requests_total", f"sum by (@by) ({http} or {grpc})", workload_label=WORKLOAD)
+
+
+ISTIO_ERRORS = istio_errors("5..|429")
 
 ISTIO_LATENCY = Histogram(
     metric="istio_request_duration_milliseconds",

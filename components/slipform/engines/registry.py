@@ -16,14 +16,16 @@ if TYPE_CHECKING:
 
 GROUP = "slipform.engines"
 OURS = {
+    "bentoml": "BentoML",
     "fastapi": "FastAPI",
     "kserve": "KServe",
+    "mlflow": "MLflow",
     "tfserving": "TFServing",
     "torchserve": "TorchServe",
     "triton": "Triton",
 }
 """Modules of this package, and the class in each. Other packages' engines are found by their entry points."""
-PLANNED = ("bentoml", "mlflow", "seldon")
+PLANNED = ("seldon",)
 
 
 @cache

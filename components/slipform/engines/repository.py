@@ -36,7 +36,8 @@ def _entry(model: ServedModel, files: Mapping[str, Sequence[str]] | None) -> dic
         version["uri"] = model.artifact.uri
         if model.artifact.sha256 is not None:
             version["sha256"] = model.artifact.sha256
-        version["filename"] = model.artifact.filename
+        if model.artifact.filename:
+            version["filename"] = model.artifact.filename
     entry: dict[str, Any] = {"name": model.name}
     if files is None:
         entry["config"] = config_file(model.name)

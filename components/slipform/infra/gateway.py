@@ -23,7 +23,7 @@ def public_legs(server: Server, ports: Sequence[Port]) -> Iterator[Leg]:
         for version, track in pinned:
             uris = _exactly(api.of_version(server.spec.name, version))
             yield Leg(f"http-{version}", "http", numbers["http"], uris, track)
-        paths = [*api.server]
+        paths = [*api.server, *(server.spec.expose.paths if server.spec.expose else ())]
         for model in server.models:
             paths += api.of_model(model.name)
             paths += () if pinned else api.of_version(model.name, model.version)

@@ -71,7 +71,7 @@ def pod_spec(
         node_selector=inputs.placement.node_selector or None,
         tolerations=_tolerations(inputs.placement),
         topology_spread_constraints=_spread(server, inputs.track),
-        init_containers=[_fetch(platform, server, inputs)],
+        init_containers=[_fetch(platform, server, inputs)] if _fetches(server) else None,
         containers=[_server(server, container, container_name)],
         volumes=_volumes(server.spec.serving.resources, container, inputs),
     )
@@ -92,6 +92,11 @@ def pod_annotations(platform: Platform, container: Container) -> dict[str, str] 
         "proxy.istio.io/config": '{"holdApplicationUntilProxyStarts": true}',
         **({"traffic.sidecar.istio.io/excludeInboundPorts": str(metrics)} if metrics else {}),
     }
+
+
+def _fetches(server: Server) -> bool:
+    """A model may be in its server's own image."""
+    return any(model.artifact is not None for model in server.models)
 
 
 def _fetch(platform: Platform, server: Server, inputs: PodInputs) -> core.v1.ContainerArgs:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ..engines.api import Api
 from ..spec.findings import Finding
 from ..spec.modelspec import ModelSpec
 from ..spec.stack import StackConfig
@@ -61,6 +62,26 @@ def _clients(spec: ModelSpec, stack: StackConfig) -> Iterator[Finding]:
             severity="warning",
             given=", ".join(spec.traffic.clients),
             remedy="add network-policy to slipform:has if the cluster's network plugin keeps to NetworkPolicies",
+        )
+
+
+def paths(spec: ModelSpec, api: Api) -> Iterator[Finding]:
+    """What an address outside lets in: the engine's own paths, or those that the model's code chooses."""
+    if spec.expose is None:
+        return
+    if api.own_paths and not spec.expose.paths:
+        yield Finding(
+            "nothing but the server's health is let in: the paths of inference are the model's own",
+            path=("expose",),
+            allowed="paths, with one for each method that may be called",
+            remedy="add paths: [/predict], as the model's code names them",
+        )
+    if spec.expose.paths and not api.own_paths:
+        yield Finding(
+            f"the paths of {spec.serving.engine} are known, and let in",
+            path=("expose", "paths"),
+            given=", ".join(spec.expose.paths),
+            remedy="remove it",
         )
 
 

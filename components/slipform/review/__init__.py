@@ -56,6 +56,7 @@ def _beyond_the_spec(
     if not any(checks.overlaps(path, ("serving", "engine")) for path in wrong):
         yield from operators.problems(spec, stack, engine)
         yield from engine.problems(spec, stack)
+        yield from traffic_problems.paths(spec, runtime.api)
         if stack is not None:
             yield from _what_is_measured(spec, stack, engine, runtime)
 

@@ -12,7 +12,7 @@ from .units import Memory, refuse
 from .vocabulary import Dtype, Many, Name, Part, ResourceName, Sha256, TensorName, Version
 
 Format = Literal[
-    "onnx", "torchscript", "pytorch", "tensorflow", "keras", "sklearn", "xgboost", "lightgbm", "mlflow", "mar"
+    "onnx", "torchscript", "pytorch", "tensorflow", "keras", "sklearn", "xgboost", "lightgbm", "mlflow", "mar", "bento"
 ]  # fmt: skip
 SCHEMES = ("s3", "gs", "https", "hf", "mlflow", "file")
 
@@ -141,12 +141,14 @@ class Model(Part):
 
     format: Format | None = Field(
         default=None,
-        description="The framework's format of the files; mar: an archive of torch-model-archiver.",
+        description="The framework's format of the files; mar: an archive of torch-model-archiver; bento: BentoML's "
+        "folder of code and models.",
         examples=["onnx"],
     )
     uri: Uri | None = Field(
         default=None,
-        description="Where the versions are: <uri>/<version>/… holds the files of one.",
+        description="Where the versions are: <uri>/<version>/… holds the files of one; "
+        "absent: the bento that serving.image holds.",
         examples=["s3://models/resnet50"],
     )
     version: Version = Field(default=1, description="The version that serves.", examples=[3])
@@ -185,7 +187,9 @@ class Model(Part):
     def _one_source(self) -> Self:
         if self.ensemble is None:
             missing = [name for name in ("format", "uri") if getattr(self, name) is None]
-            if missing:
+            if missing == ["uri"] and self.format == "bento":
+                self._is_in_its_image()
+            elif missing:
                 raise refuse(
                     f"{' and '.join(missing)} missing",
                     allowed="format and uri, or ensemble",
@@ -199,6 +203,14 @@ class Model(Part):
                     remedy=f"remove {', '.join(foreign)}, or ensemble",
                 )
         return self
+
+    def _is_in_its_image(self) -> None:
+        if about := [name for name in ("sha256", "size", "credentials") if getattr(self, name) is not None]:
+            raise refuse(
+                f"{' and '.join(about)} of files that have no address: without uri the bento is in serving.image",
+                allowed="uri, or the image's own digest alone",
+                remedy=f"add uri, or remove {', '.join(about)}",
+            )
 
     @model_validator(mode="after")
     def _tensors_once(self) -> Self:

@@ -173,6 +173,22 @@ class Images(Part):
             "docker.io/pytorch/torchserve@sha256:4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945"
         ],
     )
+    mlflow: Image | None = Field(
+        default=None,
+        description="An image of your own that holds MLflow and what the models import; serving.image names one for a "
+        "single model.",
+        examples=[
+            "registry.example.com/mlflow@sha256:4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945"
+        ],
+    )
+    bentoml: Image | None = Field(
+        default=None,
+        description="An image of your own that holds BentoML and what the bentos import; serving.image names one for a "
+        "single bento.",
+        examples=[
+            "registry.example.com/bentoml@sha256:4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945"
+        ],
+    )
     triton_release: Annotated[str, Field(pattern=r"^[0-9]{2}\.[0-9]{2}$")] = Field(
         default="26.08",
         description="The release in Triton's image, which a digest hides; its TensorRT and metrics depend on it.",
@@ -205,6 +221,7 @@ class Images(Part):
 
 IMAGES = (
     "runtime", "runtime_gpu", "runtime_imports", "triton", "tfserving", "tfserving_gpu", "torchserve", "torchserve_gpu",
+    "mlflow", "bentoml",
 )  # fmt: skip
 """Fields of ``Images`` that are images."""
 
@@ -330,9 +347,6 @@ class StackConfig(Part):
         default=Policy(),
         description="What the stack asks of every model.",
         examples=[{"owned": "error", "redundant": "error", "promised": "warning"}],
-    )
-    cost: Cost = Field(
-        default=Cost(), description="Prices and budget.", examples=[{"max_monthly": 5000, "max_increase": 500}]
     )
     protected: bool = Field(
         default=False, description="Node pools and routes can't be deleted by mistake.", examples=[True]

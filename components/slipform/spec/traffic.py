@@ -94,6 +94,12 @@ class Expose(Part):
         description="Who may call: a token that the stack's issuer signed, a client certificate, or anybody.",
         examples=["jwt"],
     )
+    paths: Many[Annotated[str, Field(pattern=r"^/[^\s?#*{}]*$")]] = Field(
+        default=(),
+        description="Paths that are let in, each exactly, where the model's code chooses them (bentoml); "
+        "other engines' are known.",
+        examples=[["/classify"]],
+    )
 
 
 class LatencyObjectives(Part):

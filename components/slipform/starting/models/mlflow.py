@@ -37,5 +37,6 @@ def model(folder: Path) -> Path:
             return inner if inner.is_dir() else folder / place
     raise Unreadable(
         f"{folder} is MLflow's, of the flavours {', '.join(flavours) or 'none'}; read here are {', '.join(_FLAVOURS)}\n"
-        "    mlflow.onnx.log_model logs one as ONNX"
+        "    mlflow.onnx.log_model logs one as ONNX; or write a spec with format: mlflow and engine: mlflow, which "
+        "serves any that has the flavour python_function"
     )

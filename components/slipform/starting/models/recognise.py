@@ -14,6 +14,9 @@ TORCH = "torch.onnx.export(model, inputs, 'model.onnx', dynamo=True) makes ONNX 
 KERAS = "keras.saving.load_model(FILE).save('model.keras') makes of it what can be read"
 ENGINE = "give the ONNX that it was made from; build: in its spec makes the engine, for the hardware that serves it"
 
+BENTO = "bento.yaml"
+BENTOML = "write a spec with format: bento and engine: bentoml, which serves it"
+
 _BEGINNINGS: tuple[tuple[bytes, str, str], ...] = (
     (b"version https://git-lfs", "a pointer of Git LFS, not the model", "run git lfs pull"),
     (b"<!DOCTYPE", "a web page, not a model", "download it anew: the address needs a login, or was that of a page"),
@@ -24,6 +27,7 @@ _BEGINNINGS: tuple[tuple[bytes, str, str], ...] = (
     (b"ptrt", "an engine of TensorRT", ENGINE),
     (b"ftrt", "an engine of TensorRT", ENGINE),
     (b"\x1f\x8b", "compressed", "unpack it"),
+    (b"\xfd7zXZ", "compressed, as bentoml export does it", f"{BENTOML}; unpack it first: tar -xf"),
 )
 _SUFFIXES = (".onnx", ".pt2", ".keras", ".pt", ".pth", ".skops", ".ubj", ".xgb", ".lgb")
 """A folder's model is the one file that ends in the first of these that any does."""
@@ -117,6 +121,8 @@ def _folder(folder: Path, stated: Stated) -> Signature:
     """A folder of versions, of a version, or one that holds a single model."""
     if (folder / tensorflow.FILE).is_file():
         return tensorflow.read(folder)
+    if (folder / BENTO).is_file():
+        raise Unreadable(f"{folder} is a bento: code, and not only models\n    {BENTOML}")
     if (folder / mlflow.FILE).is_file():
         return read(mlflow.model(folder), stated)
     versions = sorted((each for each in folder.iterdir() if each.is_dir() and each.name.isdigit()), key=_number)

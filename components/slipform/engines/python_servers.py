@@ -1,0 +1,103 @@
+"""What servers written in Python share: processes instead of instances, REST alone, a batch only where their code says.
+
+They run in images of the user's, who knows what the model imports.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+from urllib.parse import urlsplit
+
+from ..spec.findings import FieldPath, Finding
+from ..spec.modelspec import ModelSpec
+from .base import Probe, Probes
+from .lacking import Feature
+
+KEEP_ALIVE_SECONDS = 3660
+"""A connection without requests is kept for longer than Envoy's hour: closed by the server, it may meet a request that
+the mesh has just sent."""
+
+SERVER = Feature(
+    ("serving", "server"), "server that several models share", "remove it: each model has a server of its own"
+)
+
+
+def probes(spec: ModelSpec, ready: str, alive: str) -> Probes:
+    """By HTTP, since a port may be open before the model is loaded; alive is what answers at all within a minute.
+
+    Python code that holds the interpreter for long makes every answer of its process wait.
+    """
+    period = 5
+    tries = -(-spec.serving.startup_timeout.whole_seconds() // period)
+    return Probes(
+        startup=Probe(path=ready, period_seconds=period, failure_threshold=tries),
+        readiness=Probe(path=ready, timeout_seconds=5),
+        liveness=Probe(path=alive, period_seconds=10, timeout_seconds=5, failure_threshold=6),
+    )
+
+
+def threads(spec: ModelSpec, processes: int) -> int:
+    """Of the numeric libraries, for each process: without a limit a pod sees all processors of its node."""
+    resources = spec.serving.resources
+    return max(1, (resources.cpu_limit or resources.cpu).millicores // 1000 // processes)
+
+
+def is_a_folder(spec: ModelSpec, title: str, remedy: str) -> Iterator[Finding]:
+    """An address that ends in a file's name is that of one file."""
+    candidate = spec.rollout.candidate if spec.rollout else None
+    addresses: tuple[tuple[FieldPath, str | None], ...] = (
+        (("model", "uri"), spec.model.uri),
+        (("rollout", "candidate", "uri"), candidate.uri if candidate else None),
+    )
+    for path, uri in addresses:
+        if uri is not None and PurePosixPath(urlsplit(uri).path).suffix:
+            yield Finding(
+                f"{title} serves a folder, and an address that ends like a file's name is that of one file",
+                path=path,
+                given=uri,
+                allowed="an address of which <uri>/<version> is the folder",
+                remedy=remedy,
+            )
+
+
+def speaks_rest_alone(spec: ModelSpec, title: str) -> Iterator[Finding]:
+    """Left open, ``protocols`` means what the engine speaks."""
+    serving = spec.serving
+    if "protocols" in serving.model_fields_set and "grpc" in serving.protocols:
+        yield Finding(
+            f"{title} speaks no gRPC",
+            path=("serving", "protocols"),
+            given=", ".join(serving.protocols),
+            allowed="rest",
+            remedy="write protocols: [rest], or engine: triton or fastapi",
+        )
+
+
+def does_without(spec: ModelSpec, title: str) -> Iterator[Finding]:
+    """What is asked for and changes nothing here."""
+    serving = spec.serving
+    if "warmup" in serving.model_fields_set and serving.warmup:
+        yield Finding(
+            f"{title} runs no model before it is asked: the first requests take longer",
+            path=("serving", "warmup"),
+            severity="warning",
+            given="true",
+            remedy="remove it; a model may warm itself up while it is loaded",
+        )
+    if "request_limit" in serving.model_fields_set:
+        yield Finding(
+            f"{title} has no limit on the size of a request",
+            path=("serving", "request_limit"),
+            severity="warning",
+            given=str(serving.request_limit),
+            remedy="remove it",
+        )
+    for index, output in enumerate(spec.model.outputs):
+        if output.labels:
+            yield Finding(
+                f"{title} answers what the model's code returns: labels are for the bundled runtime's plain routes",
+                path=("model", "outputs", index, "labels"),
+                severity="warning",
+                remedy="remove them, or answer with them in the model's code",
+            )
