@@ -1,6 +1,7 @@
 # make demo           a plan on screen, then a live prediction from the same spec
 # make test           lint, types and tests
 # make test-imports   imports from PyTorch, TensorFlow, Keras and MLflow: some gigabytes, an environment of their own
+# make test-torchserve  a real TorchServe takes what Slipform writes: Java, and the environment of test-imports
 # make scale          many models on a real control plane and engine: time and memory, bench/scale
 # make test-cluster   the tests that need a control plane or an image builder (built or found first)
 
@@ -13,7 +14,7 @@ TOOLS := etcd promtool kube-apiserver kube-controller-manager kube-scheduler kwo
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test lint format schema constraints test-cluster test-imports tools scale clean
+.PHONY: help setup demo test lint format schema constraints test-cluster test-imports test-torchserve tools scale clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' $(MAKEFILE_LIST)
@@ -32,9 +33,11 @@ $(READY): constraints.txt pyproject.toml runtime/pyproject.toml
 demo: $(READY)
 	@$(BIN)/python tools/demo.py
 
-# In CI every test that can run does: so a real Triton is there too, where its wheel installs.
+# In CI every test that can run does: so a real Triton is there too, where its wheel installs, and TensorFlow Serving's
+# own protobufs.
 test: lint $(READY)
 	$(if $(CI),-$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r tests/engines/triton.txt)
+	$(if $(CI),$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r tests/engines/tfserving.txt)
 	$(BIN)/python -m pytest -m "not cluster"
 
 lint: $(READY)
@@ -66,6 +69,13 @@ test-imports:
 	$(IMPORTS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps \
 		-r runtime/constraints/imports.txt
 	SLIPFORM_IMPORTS=1 PYTHONPATH=$(CURDIR)/runtime $(IMPORTS)/bin/python -m pytest runtime/tests/build/test_frameworks.py
+
+test-torchserve: $(READY)
+	@command -v java >/dev/null || { echo "TorchServe needs Java: apt-get install openjdk-17-jre-headless"; exit 1; }
+	@test -x $(IMPORTS)/bin/python || $(PYTHON) -m venv $(IMPORTS)
+	$(IMPORTS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps \
+		-r runtime/constraints/imports.txt -r tests/engines/torchserve.txt
+	SLIPFORM_TORCHSERVE=$(IMPORTS)/bin/torchserve $(BIN)/python -m pytest tests/engines/test_real_torchserve.py
 
 scale: tools
 	$(BIN)/python -m bench.scale

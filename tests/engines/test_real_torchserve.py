@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
 
 from slipform.engines.base import Container
@@ -20,6 +21,7 @@ from slipform.engines.metrics import Histogram
 from slipform.engines.registry import engine
 from slipform.engines.servers import server
 from slipform.infra.rules.samples import selectors
+from slipform.protobuf import message_type
 from slipform.spec.modelspec import ModelSpec
 
 from ..builders import model_spec
@@ -113,6 +115,23 @@ def test_a_torchscript_file_answers_by_the_open_inference_protocols_json(started
             {"name": "total", "shape": [2], "datatype": "FP32", "data": [4.0, 4.0]},
         ],
     }
+
+
+def test_grpc_takes_the_same_json_as_data(started: RunningTorchServe) -> None:
+    fields = {"model_name": (1, "string"), "input": (3, "*Entry")}
+    entry = {"key": (1, "string"), "value": (2, "bytes")}
+    messages = {"PredictionsRequest": fields, "Entry": entry, "PredictionResponse": {"prediction": (1, "bytes")}}
+    request, response = (
+        message_type("torchserve", name, messages) for name in ("PredictionsRequest", "PredictionResponse")
+    )
+    asked = request(model_name="doubled")
+    asked.input.add(key="data", value=body(1))
+    (method,) = [one for one in engine("torchserve").api.methods if one.endswith("/Predictions")]
+
+    with grpc.insecure_channel(f"127.0.0.1:{started.ports[7070]}") as channel:
+        answer = response.FromString(channel.unary_unary(method)(asked.SerializeToString(), timeout=60))
+
+    assert json.loads(answer.prediction)["outputs"][1]["data"] == [4.0]
 
 
 def test_requests_of_a_batch_get_their_own_rows_and_a_bad_one_fails_alone(started: RunningTorchServe) -> None:
