@@ -22,6 +22,7 @@ NAME, NAMESPACE = "iris", "kserve-models"
 HAS = ("prometheus-operator", "prometheus-adapter", "istio", "kserve")
 SERVING = {"engine": "kserve", "env": SLOW, "resources": {"cpu": "100m", "cpu_limit": 1, "memory": "128Mi"}}
 DEPLOYMENT = "iris-predictor"
+IMAGE = f"registry.example.com/server@sha256:{'1' * 64}"
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +89,22 @@ def changed(given: object, live: object, path: str = "") -> list[str]:
     return [] if given == live else [f"{path}: {given!r} is {live!r}"]
 
 
+@pytest.mark.parametrize("runtime", ["fastapi", "triton"])
+def test_the_api_server_takes_it_twice_without_a_change(
+    plane: Plane, namespace: str, tmp_path: Path, runtime: str
+) -> None:
+    """With strict field validation; needs KServe's definitions alone."""
+    model = Model(tmp_path, plane, namespace, NAME, has=HAS, serving={**SERVING, "runtime": runtime, "image": IMAGE})
+    rollout = {"strategy": "canary", "candidate": {"version": 2}, "weight": 30}
+    model.add_version(2)
+    model.change({"rollout": rollout})
+    resources = model.render().of_kind("InferenceService")
+    assert [each["metadata"]["name"] for each in resources] == [NAME, f"{NAME}-candidate"]
+    for each in resources:
+        first, second = plane.api.apply(each), plane.api.apply(each)
+        assert first["metadata"]["resourceVersion"] == second["metadata"]["resourceVersion"]
+
+
 def test_its_webhooks_find_nothing_to_fill_in(plane: Plane, predictor: Object) -> None:
     """Only the schema's own default is there beside what was written, so no change has to be ignored."""
     live = plane.api.get(*INFERENCE_SERVICE, NAME, NAMESPACE)["spec"]["predictor"]
@@ -117,7 +134,7 @@ def test_what_finds_pods_of_ours_finds_its_pods(plane: Plane, model: Model, pred
 
 
 def test_it_makes_no_autoscaler_and_leaves_ours_alone(plane: Plane, model: Model, predictor: Object) -> None:
-    """Ours has the server's name: one with the Deployment's it would take for its own, and write over."""
+    """Ours has the server's name: one with the Deployment's it takes for its own, and deletes."""
     (planned,) = model.render().of_kind("HorizontalPodAutoscaler")
     (live,) = plane.api.list(*HPA, NAMESPACE)
     assert live["metadata"]["name"] == NAME

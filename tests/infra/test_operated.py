@@ -31,9 +31,10 @@ def spec(engine: str = "kserve", **changes: Any) -> ModelSpec:
     return model_spec(**{"serving": serving, "slo": {"availability": 99.9}, **changes})
 
 
-def made(model: ModelSpec | None = None) -> Recorded:
+def made(model: ModelSpec | None = None, **stack: Any) -> Recorded:
     model = model or spec()
-    return record(lambda p: ModelService(model.name, ModelServiceArgs(p, (model,), ROOT, {})))
+    name, specs = model.name, (model,)
+    return record(lambda p: ModelService(name, ModelServiceArgs(p, specs, ROOT, {})), stack_config(**stack))
 
 
 def problems(model: ModelSpec, **stack: Any) -> list[Finding]:
@@ -48,6 +49,27 @@ def test_the_resource_stands_where_a_deployment_would() -> None:
     assert resource.inputs["metadata"]["annotations"]["pulumi.com/waitFor"] == "condition=Ready"
     assert resource.inputs["metadata"]["labels"]["slipform.dev/version"] == "3"
     is_valid(resource)
+
+
+@pytest.mark.parametrize(
+    ("runtime", "model"),
+    [
+        ("fastapi", {}),
+        ("triton", {}),
+        ("tfserving", {"format": "tensorflow"}),
+        ("torchserve", {"format": "torchscript"}),
+    ],
+)
+def test_each_server_runs_in_it(runtime: str, model: dict[str, Any]) -> None:
+    serving = {"runtime": runtime, "batching": {"max_batch_size": 0}, "resources": {"accelerator": None}}
+    given = spec(serving={**SERVING, **serving}, model=model, nodes=None, slo=None)
+    images = {name: stack_config().images.runtime for name in ("tfserving", "torchserve")}
+    assert errors(problems(given, images=images)) == ()
+    resource = made(given, images=images).one(":InferenceService")
+    is_valid(resource)
+    (container,) = resource.inputs["spec"]["predictor"]["containers"]
+    protocol = [each["value"] for each in container.get("env", []) if each["name"] == "PROTOCOL"]
+    assert protocol == (["v2"] if runtime in ("fastapi", "triton") else []), "KServe takes none for the first"
 
 
 def test_its_pods_are_those_of_a_deployment_of_ours() -> None:
@@ -87,7 +109,7 @@ def test_the_operators_deployment_is_scaled_and_watched() -> None:
 
 @pytest.mark.parametrize("controller", ["hpa", "keda"])
 def test_no_autoscaler_has_the_name_that_the_operator_writes_over(controller: str) -> None:
-    """KServe takes a HorizontalPodAutoscaler with its Deployment's name for its own, also where it shall make none."""
+    """KServe takes a HorizontalPodAutoscaler with its Deployment's name for its own, and deletes it."""
     found = made(spec(scaling={"controller": controller}))
     (scaler,) = (*found.all(":HorizontalPodAutoscaler"), *found.all(":ScaledObject"))
     advanced = scaler.inputs["spec"].get("advanced", {}).get("horizontalPodAutoscalerConfig", {})

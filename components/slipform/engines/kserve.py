@@ -17,6 +17,7 @@ from ..spec.modelspec import ModelSpec
 from ..spec.stack import Capability, StackConfig
 from ..spec.units import Cpu
 from . import registry
+from .api import OPEN_INFERENCE
 from .base import Container, CustomResource, Engine, Server
 from .metrics import Metrics
 
@@ -51,7 +52,8 @@ class KServe(Engine):
         yield from _has_room_for_the_label(spec)
 
     def workload(self, server: Server) -> CustomResource:
-        container = self.runtime(server.spec).workload(server)
+        runtime = self.runtime(server.spec)
+        container = runtime.workload(server)
         assert isinstance(container, Container), "review lets no operator under an operator pass"  # noqa: S101
         return CustomResource(
             api_version=f"{SERVING}/v1beta1",
@@ -64,7 +66,9 @@ class KServe(Engine):
                     }
                 }
             },
-            container=replace(container, env={PROTOCOL: "v2", **container.env}, cpu_limit=_cpu_limit(server.spec)),
+            container=replace(
+                container, env={**_protocol(runtime), **container.env}, cpu_limit=_cpu_limit(server.spec)
+            ),
             container_name=CONTAINER,
             pod=("predictor",),
             pod_annotations=("predictor", "annotations"),
@@ -81,6 +85,11 @@ class KServe(Engine):
 
     def metrics(self, stack: StackConfig) -> Metrics:
         return registry.engine(DEFAULT).metrics(stack)
+
+
+def _protocol(runtime: Engine) -> dict[str, str]:
+    """Left out, KServe takes it for the first, TensorFlow Serving's own."""
+    return {PROTOCOL: "v2"} if runtime.api is OPEN_INFERENCE else {}
 
 
 def _no_runtime(spec: ModelSpec) -> Finding:
