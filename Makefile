@@ -2,19 +2,21 @@
 # make test           lint, types and tests
 # make test-imports   imports from PyTorch, TensorFlow, Keras and MLflow: some gigabytes, an environment of their own
 # make test-torchserve  a real TorchServe takes what Slipform writes: Java, and the environment of test-imports
+# make test-servers   real MLflow and BentoML servers, in an environment of their own
 # make scale          many models on a real control plane and engine: time and memory, bench/scale
 # make test-cluster   the tests that need a control plane or an image builder (built or found first)
 
 PYTHON ?= python3
 VENV := .venv
 IMPORTS := .venv-imports
+SERVERS := .venv-servers
 # What the cluster tests start; found on PATH, or built once and kept outside the repository.
 TOOLS := etcd promtool kube-apiserver kube-controller-manager kube-scheduler kwok pulumi pulumi-language-python argo-rollouts \
 	prometheus prometheus-adapter keda-operator keda-adapter
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test lint format schema constraints test-cluster test-imports test-torchserve tools scale clean
+.PHONY: help setup demo test lint format schema constraints test-cluster test-imports test-torchserve test-servers tools scale clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' $(MAKEFILE_LIST)
@@ -77,6 +79,11 @@ test-torchserve: $(READY)
 		-r runtime/constraints/imports.txt -r tests/engines/torchserve.txt
 	SLIPFORM_TORCHSERVE=$(IMPORTS)/bin/torchserve $(BIN)/python -m pytest tests/engines/test_real_torchserve.py
 
+test-servers: $(READY)
+	@test -x $(SERVERS)/bin/python || $(PYTHON) -m venv $(SERVERS)
+	$(SERVERS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r tests/engines/servers.txt
+	SLIPFORM_SERVERS=$(abspath $(SERVERS)) $(BIN)/python -m pytest tests/engines/test_real_mlflow.py tests/engines/test_real_bentoml.py
+
 scale: tools
 	$(BIN)/python -m bench.scale
 
@@ -86,6 +93,8 @@ constraints: $(READY)
 		--no-emit-index-url --no-emit-find-links --upgrade \
 		--extra aws --group dev --output-file constraints.txt pyproject.toml runtime/pyproject.toml
 	PATH="$(abspath $(BIN)):$$PATH" runtime/constraints/renew
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
+		--no-emit-index-url --no-emit-find-links --upgrade --output-file tests/engines/servers.txt tests/engines/servers.in
 
 clean:
-	rm -rf $(VENV) $(IMPORTS) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(IMPORTS) $(SERVERS) .mypy_cache .ruff_cache .pytest_cache .hypothesis

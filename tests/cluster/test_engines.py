@@ -1,4 +1,4 @@
-"""What is planned for TensorFlow Serving and TorchServe, before a real API server."""
+"""What is planned for TensorFlow Serving, TorchServe, MLflow and BentoML, before a real API server."""
 
 from __future__ import annotations
 
@@ -14,7 +14,12 @@ from tests.cluster.api import NotFoundError
 from tests.cluster.manifests import REPOSITORY, Rendered, apply_all, preconditions, render
 from tests.cluster.plane import Plane
 
-IMAGES = {"tfserving": "docker.io/tensorflow/serving", "torchserve": "docker.io/pytorch/torchserve"}
+IMAGES = {
+    "tfserving": "docker.io/tensorflow/serving",
+    "torchserve": "docker.io/pytorch/torchserve",
+    "mlflow": "registry.example.com/mlflow",
+    "bentoml": "registry.example.com/bentoml",
+}
 TENSOR = {"dtype": "FP32", "shape": [4]}
 CANARY = {"strategy": "canary", "candidate": {"version": 4}, "weight": 10}
 SPECS: dict[str, dict[str, Any]] = {
@@ -29,12 +34,28 @@ SPECS: dict[str, dict[str, Any]] = {
         "scaling": {"metrics": {"utilization": 70, "queue_length": 10, "requests_per_second": 50}},
     },
     "archived": {"model": {"format": "mar"}, "serving": {"engine": "torchserve", "protocols": ["rest"]}},
+    "logged": {
+        "model": {"format": "mlflow"},
+        "serving": {"engine": "mlflow", "instances": 2, "resources": {"cpu": 2}},
+        "scaling": {"metrics": {"requests_per_second": 20, "p95_latency": "80ms", "cpu": 70}},
+        "rollout": CANARY,
+    },
+    "fetched": {
+        "model": {"format": "bento"},
+        "serving": {"engine": "bentoml"},
+        "scaling": {"metrics": {"requests_per_second": 20, "queue_length": 5, "p95_latency": "80ms"}},
+        "expose": {"host": "fetched.models.example.com", "auth": "none", "paths": ["/predict"]},
+    },
+    "packed": {
+        "model": {"format": "bento", "uri": None},
+        "serving": {"engine": "bentoml", "image": f"registry.example.com/packed@sha256:{DIGEST}"},
+    },
 }
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Their specs in this repository's production stack, with images of both."""
+    """Their specs in this repository's production stack, with images of all."""
     folder = tmp_path_factory.mktemp("servers")
     shutil.copy(REPOSITORY / "Pulumi.yaml", folder)
     shutil.copytree(REPOSITORY / "stacks", folder / "stacks")
@@ -48,7 +69,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     file.write_text(yaml.safe_dump(stack))
     (folder / "model_specs").mkdir()
     for name, spec in SPECS.items():
-        model = {"uri": f"s3://models/{name}", "version": 3, **spec["model"]}
+        told = {"uri": f"s3://models/{name}", "version": 3, **spec["model"]}
+        model = {field: value for field, value in told.items() if value is not None}
         objectives = {"availability": 99.9, "latency": {"p95": "100ms"}}
         written = {"slipform": "v1", "name": name, "team": "vision", **spec, "model": model, "slo": objectives}
         (folder / "model_specs" / f"{name}.yaml").write_text(yaml.safe_dump(written))
@@ -76,7 +98,8 @@ def applied(plane: Plane, rendered: Rendered) -> Iterator[Rendered]:
 
 def test_the_server_accepts_every_manifest(applied: Rendered) -> None:
     names = {found["metadata"]["name"] for found in applied.of_kind("Deployment")}
-    assert names == {"half", "half-candidate", "doubled", "archived"}
+    candidates = {f"{name}-candidate" for name, spec in SPECS.items() if "rollout" in spec}
+    assert names == SPECS.keys() | candidates
 
 
 def test_what_is_read_back_is_what_was_written(plane: Plane, applied: Rendered) -> None:
@@ -85,7 +108,7 @@ def test_what_is_read_back_is_what_was_written(plane: Plane, applied: Rendered) 
         metadata = manifest["metadata"]
         there = plane.api.get("apps/v1", "Deployment", metadata["name"], metadata["namespace"])
         (wanted,), (found,) = (each["spec"]["template"]["spec"]["containers"] for each in (manifest, there))
-        for field in ("command", "args", "lifecycle", "startupProbe", "readinessProbe", "livenessProbe"):
+        for field in ("command", "args", "env", "lifecycle", "startupProbe", "readinessProbe", "livenessProbe"):
             assert _holds(found.get(field), wanted.get(field)), (metadata["name"], field)
 
 
