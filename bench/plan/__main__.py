@@ -114,9 +114,16 @@ RATIOS = (
 """Name, dividend, divisor. The first is to be 3 at most, the second 2.2."""
 
 
+def without_budget(stack: Path) -> None:
+    """The stack's is one for four models."""
+    lines = stack.read_text(encoding="utf-8").splitlines(keepends=True)
+    stack.write_text("".join(line for line in lines if "slipform:cost:" not in line), encoding="utf-8")
+
+
 def write_project(root: Path, specs: int) -> None:
     """This repository's program and stacks with copies of one spec, committed; then one spec is changed."""
     shutil.copytree(REPOSITORY / "stacks", root / "stacks", ignore=shutil.ignore_patterns("__pycache__"))
+    without_budget(root / "stacks" / f"Pulumi.{STACK}.yaml")
     (root / "Pulumi.yaml").write_text(
         (REPOSITORY / "Pulumi.yaml").read_text().replace("    virtualenv: .venv\n", "").replace("  options:\n", "")
     )

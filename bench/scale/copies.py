@@ -21,6 +21,7 @@ def write_project(folder: Path, specs: int) -> Path:
     """This repository's program and stack, with copies of its specs in turn under names of their own."""
     root = folder / "project"
     shutil.copytree(REPOSITORY / "stacks", root / "stacks", ignore=shutil.ignore_patterns("__pycache__"))
+    _without_budget(root / "stacks" / f"Pulumi.{STACK}.yaml")
     shutil.copytree(REPOSITORY / "model_specs" / "models", root / "model_specs" / "models")
     shutil.copy(REPOSITORY / "Pulumi.yaml", root)
     originals = [yaml.safe_load(file.read_text()) for file in sorted((REPOSITORY / "model_specs").glob("*.yaml"))]
@@ -31,6 +32,13 @@ def write_project(folder: Path, specs: int) -> Path:
             spec["expose"] = {**spec["expose"], "host": f"{spec['name']}.models.example.com"}
         (root / "model_specs" / f"{spec['name']}.yaml").write_text(yaml.safe_dump(spec, sort_keys=False))
     return root
+
+
+def _without_budget(stack: Path) -> None:
+    """The stack's is one for four models."""
+    document = yaml.safe_load(stack.read_text())
+    document["config"].pop("slipform:cost", None)
+    stack.write_text(yaml.safe_dump(document, sort_keys=False))
 
 
 @contextmanager
