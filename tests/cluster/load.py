@@ -92,6 +92,21 @@ class Load:
         self.until(lambda: count() >= more)
         return self.answered - before
 
+    def until_sent_only_to(self, label: str, value: str) -> None:
+        """Waits until the clients know routes that lead only to pods with that label, and older requests have ended."""
+        mesh = self._mesh
+        if mesh is None:
+            raise ValueError("a load that follows no routes")
+
+        def all_there() -> bool:
+            splits = [mesh.split(*self._asked(protocol)) for protocol in self._protocols]
+            led = [labels.get(label) for split in splits for labels, weight in split if weight]
+            return bool(led) and set(led) == {value}
+
+        self.until(all_there)
+        older = set(self._requests)
+        self.until(lambda: all(request.done() for request in older))
+
     def stop(self) -> None:
         self._stopping.set()
 
@@ -144,7 +159,11 @@ class Load:
         """The labels of the pods that a request goes to."""
         if self._mesh is None:
             return {}
-        return self._mesh.chosen(self._model.name, PORTS[protocol], PATHS[protocol].format(self._model.name))
+        return self._mesh.chosen(*self._asked(protocol))
+
+    def _asked(self, protocol: Protocol) -> tuple[str, int, str]:
+        """Host, port and path of a request."""
+        return self._model.name, PORTS[protocol], PATHS[protocol].format(self._model.name)
 
     async def _request(self, protocol: Protocol) -> None:
         labels, tried = self._where(protocol).items(), set[Backend]()

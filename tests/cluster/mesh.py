@@ -30,16 +30,21 @@ class Mesh:
 
     def chosen(self, host: str, port: int, path: str) -> Object:
         """The labels of the pods that this request goes to; those of the whole Service where no route takes it."""
+        split = self.split(host, port, path)
+        if not split:
+            return {}
+        (drawn,) = random.choices([labels for labels, _ in split], [weight for _, weight in split])
+        return drawn
+
+    def split(self, host: str, port: int, path: str) -> list[tuple[Object, int]]:
+        """The labels of the pods that such requests go to, each with its weight; empty where no route takes them."""
         services = self._objects["VirtualService"]
         owner = next((each for each in services.values() if host in each.get("hosts", [])), None)
         route = _first(owner["http"], port, path) if owner else None
         if route and "delegate" in route:
             route = _first(services[route["delegate"]["name"]]["http"], port, path)
-        if route is None:
-            return {}
-        weights = [each.get("weight", 100) for each in route["route"]]
-        (drawn,) = random.choices(route["route"], weights)
-        return self._labels(drawn["destination"])
+        destinations = route["route"] if route else []
+        return [(self._labels(each["destination"]), each.get("weight", 100)) for each in destinations]
 
     def _labels(self, destination: Object) -> Object:
         if "subset" not in destination:

@@ -26,8 +26,6 @@ from tests.cluster.test_rollouts import ARGO, HASH, controller
 from slipform.infra.tracks import deployment_name
 
 CANDIDATE = deployment_name("iris", "candidate")
-KNOWN = 1.5 * LAG * RATE
-"""Requests after whose answers the clients know of a change."""
 SERVING = {"env": SLOW, "warmup": False}
 """A version that fails on generated inputs would not get ready: here it is to fail on its clients'."""
 PROGRESSIVE = {
@@ -157,18 +155,18 @@ def test_argo_rollouts_promotes_a_good_version_and_takes_back_a_failing_one(
 
         release.up(model={"version": 2})
         until(api, namespace, "Healthy", after=first)
-        clients.until_answered(KNOWN)
+        second = pod_hash(api, namespace)
+        clients.until_sent_only_to(HASH, second)
         assert clients.until_answered(RATE).keys() == {"2"}
         assert clients.lost == []
 
-        second = pod_hash(api, namespace)
         release.up(model={"version": 4})
         until(api, namespace, "Degraded", after=second)
-        failed = {lost.pod for lost in clients.lost}
         refused = pod_hash(api, namespace)
+        clients.until_sent_only_to(HASH, second)
+        failed = {lost.pod for lost in clients.lost}
         assert failed
         assert all(f"-{refused}-" in name for name in failed), "only what was sent to the failing version is lost"
-        clients.until_answered(KNOWN)
         before = len(clients.lost)
         assert clients.until_answered(4 * RATE).keys() == {"2"}
         assert len(clients.lost) == before
