@@ -115,7 +115,8 @@ class Serving(Part):
     )
     handler: RelativePath | None = Field(
         default=None,
-        description="A Python file with preprocess and postprocess around the plain routes.",
+        description="A Python file with preprocess and postprocess around the plain routes; for torchserve, a handler "
+        "of its kind.",
         examples=["handlers/resnet50.py"],
     )
     image: str | None = Field(
