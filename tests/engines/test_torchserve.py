@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import json
+import subprocess
+import sys
 from collections.abc import Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -15,6 +20,7 @@ from slipform.engines.mesh import ISTIO_ERRORS, ISTIO_LATENCY, ISTIO_REQUESTS
 from slipform.engines.metrics import NoHistogram
 from slipform.engines.registry import engine
 from slipform.engines.servers import server
+from slipform.engines.torchserve_config import text_of
 from slipform.spec.findings import Finding, SlipformError, errors
 from slipform.spec.modelspec import ModelSpec
 from slipform.spec.stack import StackConfig
@@ -161,6 +167,39 @@ def test_it_has_started_when_all_workers_are_there_and_is_alive_without_them() -
     assert made.startup.period_seconds * made.startup.failure_threshold == 600
     assert made.readiness.path == "/ping"
     assert made.liveness.path == "/api-description"
+
+
+@pytest.mark.parametrize("module", ["torchserve_handler.py", "torchserve_ready.py"])
+def test_what_runs_in_the_server_is_python_3_9(module: str) -> None:
+    compile(ast.parse(text_of(module), feature_version=(3, 9)), module, "exec")
+
+
+class Management(BaseHTTPRequestHandler):
+    """The management API of a server that has one model whole, one in part, and none of another name."""
+
+    def do_GET(self) -> None:
+        workers = {"/models/whole": ["READY", "READY"], "/models/starting": ["READY", "UNLOADED"]}.get(self.path)
+        self.send_response(404 if workers is None else 200)
+        self.end_headers()
+        found = [{"minWorkers": 2, "workers": [{"status": status} for status in workers or ()]}]
+        self.wfile.write(json.dumps(found).encode())
+
+    def log_message(self, *_: object) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("models", "said"),
+    [(["whole"], None), (["whole", "starting"], "not ready: starting"), (["whole", "gone"], "not loaded")],
+)
+def test_a_server_has_started_when_every_worker_of_every_model_is_ready(models: list[str], said: str | None) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Management) as management:
+        Thread(target=management.serve_forever, daemon=True).start()
+        program = text_of("torchserve_ready.py").replace(":8081", f":{management.server_port}")
+        done = subprocess.run([sys.executable, "-c", program, *models], capture_output=True, text=True, check=False)
+        management.shutdown()
+
+    assert done.returncode == (0 if said is None else 1)
+    assert (said or "") in done.stderr
 
 
 def test_it_is_stopped_by_its_own_command_when_its_requests_had_their_time() -> None:
