@@ -87,3 +87,18 @@ def test_a_wrong_command_line_says_what_is_missing(project: Path, arguments: lis
     ended = run(project, *arguments)
     assert ended.returncode != 0
     assert words in ended.stderr
+
+
+NO_FILES = [
+    ("ensemble: [{model: iris, inputs: {x: x}, outputs: {y: y}}]", "its steps are models of their own"),
+    ("format: bento", "its bento is in serving.image"),
+]
+
+
+@pytest.mark.parametrize(("model", "words"), NO_FILES)
+def test_what_has_no_files_of_its_own_is_not_built(project: Path, model: str, words: str) -> None:
+    text = f"slipform: v1\nname: whole\nmodel: {{{model}}}\nserving: {{engine: triton}}\n"
+    (project / "model_specs" / "whole.yaml").write_text(text, encoding="utf-8")
+    ended = run(project, "model_specs/whole.yaml", "--target", "onnx", "--output", "models")
+    assert (ended.returncode, "SlipformError" in ended.stderr) == (1, True)
+    assert words in ended.stderr

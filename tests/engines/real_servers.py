@@ -108,10 +108,11 @@ class Running:
         assert self.process.poll() is None, self.log.read_text()
         return True
 
-    def stop(self) -> int:
-        """Its exit code after SIGTERM."""
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(WAIT_SECONDS)
+    def hears(self, number: signal.Signals) -> bool:
+        """Whether the process has a handler: of a signal without one a container's first process knows nothing."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        [caught] = re.findall(r"^SigCgt:\s*(\w+)$", status, re.MULTILINE)
+        return bool(int(caught, 16) >> (number - 1) & 1)
 
 
 @contextmanager
@@ -131,7 +132,7 @@ def running(made: Container, folder: Path, models: Path, **variables: str) -> It
     log = folder / "log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [str(programs / made.command[0]), *made.command[1:], *(here(arg) for arg in made.args)],
+            [str(programs / made.command[0]), *(here(each) for each in (*made.command[1:], *made.args))],
             env={**_variables(programs, folder), **env, **variables},
             cwd="/",
             stdout=output,

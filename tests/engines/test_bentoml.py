@@ -110,6 +110,12 @@ def test_a_right_spec_has_no_problems() -> None:
         ({"model": {"uri": "s3://models/wine.bento"}}, "model.uri", "serves a folder", "tar -xf"),
         ({"model": {"uri": ..., "sha256": ...}}, "model", "where the bento is", "bentoml containerize"),
         (
+            {**IN_ITS_IMAGE, "serving": {"image": "registry.example.com/wine:v3"}},
+            "serving.image",
+            "its tag tomorrow",
+            "slipform pin",
+        ),
+        (
             {**IN_ITS_IMAGE, "rollout": {"strategy": "canary", "candidate": {"version": 4}, "weight": 10}},
             "rollout.candidate",
             "the one bento",

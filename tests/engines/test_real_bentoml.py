@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from slipform.engines.base import Container
+from slipform.engines.bentoml import IN_IMAGE, USER
 from slipform.engines.metrics import Histogram, required
 from slipform.engines.registry import engine
 
@@ -54,6 +56,20 @@ def server(made: Container, gate: Gate, models: Path) -> Iterator[Running]:
 
 def number(x: float) -> bytes:
     return json.dumps({"x": x}).encode()
+
+
+def test_images_that_are_made_of_it_have_the_user_and_the_folder_that_are_named(models: Path) -> None:
+    """Of `bentoml containerize` only what it would build from: there is no Docker here."""
+    recipe = (models / "doubler" / "3" / "env" / "docker" / "Dockerfile").read_text()
+    assert {
+        f"ARG BENTO_USER_UID={USER}",
+        f"ARG BENTO_PATH={IN_IMAGE}",
+        "ENV PATH=/app/.venv/bin:${PATH}",
+    } <= {line.strip() for line in recipe.splitlines()}
+
+
+def test_it_hears_sigterm_as_a_containers_first_process(server: Running) -> None:
+    assert server.hears(signal.SIGTERM)
 
 
 def test_it_predicts(server: Running) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from slipform.engines.base import Container
+from slipform.engines.mlflow import HTTP
 from slipform.engines.registry import engine
 
 from .python_servers import container, stack
@@ -44,6 +47,19 @@ def server(made: Container, gate: Gate, models: Path) -> Iterator[Running]:
 
 def row(number: float) -> bytes:
     return json.dumps({"dataframe_records": [{"x": number}]}).encode()
+
+
+def test_it_hears_sigterm_as_a_containers_first_process_which_its_wrapper_does_not(
+    server: Running, models: Path, made: Container, tmp_path: Path
+) -> None:
+    assert server.hears(signal.SIGTERM)
+    gate = Gate(tmp_path / "gate")
+    gate.open("load")
+    wrapper = ("mlflow", "models", "serve", "--env-manager=local", f"--port={HTTP}", "-m", "/models/wine/3")
+    wrapped = replace(made, command=wrapper, args=())
+    with running(wrapped, tmp_path, models, GATE=str(gate.folder)) as other:
+        other.ready(made.startup.path)
+        assert not other.hears(signal.SIGTERM)
 
 
 def test_it_predicts(server: Running) -> None:

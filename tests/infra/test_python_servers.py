@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from slipform.infra.model_service import ModelService, ModelServiceArgs
+from slipform.infra.shared import Shared, SharedArgs
 from slipform.review import review_spec
 from slipform.spec.findings import Finding, errors
 from slipform.spec.modelspec import ModelSpec
@@ -94,6 +95,17 @@ def test_replicas_follow_the_meshs_requests_or_the_bentos_own() -> None:
         [metric] = [each["pods"]["metric"] for each in found if each["type"] == "Pods"]
         assert metric["name"] == f"slipform_{name}_requests_per_second"
         assert metric.get("selector") == selector
+
+
+def test_the_adapter_has_rules_of_what_somebody_measures() -> None:
+    def config_maps(**changes: Any) -> set[str]:
+        config = stack(**changes)
+        found = record(lambda _: Shared("platform", SharedArgs("test", config, ["mlflow", "bentoml"])), config)
+        return {each.inputs["metadata"]["name"] for each in found.all(":ConfigMap")}
+
+    bentos = {"slipform-adapter-rules-bentoml"}
+    assert config_maps() == {*bentos, "slipform-adapter-rules-mlflow"}
+    assert config_maps(**NO_MESH) == bentos
 
 
 def let_in(found: Recorded) -> set[str]:

@@ -79,6 +79,9 @@ def build(
     else:
         config, (read,) = THIS_MACHINE, read_specs(root, [spec.absolute()])
     chosen = with_model(_changed(read, target, precision), model)
+    if chosen.model.uri is None:
+        where = "its steps are models of their own" if chosen.model.ensemble else "its bento is in serving.image"
+        raise SlipformError(f"{chosen.name} has no files of which something could be built: {where}")
     if device:
         chosen = _for_device(chosen)
     with tempfile.TemporaryDirectory(prefix="slipform-build-") as scratch:

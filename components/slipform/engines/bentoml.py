@@ -147,6 +147,14 @@ def _is_somewhere(spec: ModelSpec) -> Iterator[Finding]:
             remedy="add uri: s3://BUCKET/NAME, where <uri>/<version> is the bento's folder; or serving: "
             "{image: REGISTRY/NAME@sha256:…}, which `bentoml containerize` makes and `slipform pin` asks the digest of",
         )
+    elif "@sha256:" not in spec.serving.image:
+        yield Finding(
+            "the bento is in the image, and another image could have its tag tomorrow",
+            path=("serving", "image"),
+            given=spec.serving.image,
+            allowed="REGISTRY/NAME@sha256:…",
+            remedy="`slipform pin` asks the registry for the digest and writes it",
+        )
     if rollout is not None and rollout.candidate is not None:
         yield Finding(
             "both versions would be the one bento that is in the image",

@@ -84,5 +84,7 @@ class Shared(pulumi.ComponentResource):
             return
         for name in sorted(set(self._args.engines)):
             metrics: Any = registry.engine(name).metrics(self._args.stack)
+            if metrics.requests is None:
+                continue  # nobody measures anything that replicas could follow
             args = AdapterRulesArgs(self.platform, name, metrics)
             AdapterRules(f"adapter-rules-{name}", args, opts=pulumi.ResourceOptions(parent=self))
