@@ -22,6 +22,8 @@ NAME, NAMESPACE = "iris", "kserve-models"
 HAS = ("prometheus-operator", "prometheus-adapter", "istio", "kserve")
 SERVING = {"engine": "kserve", "env": SLOW, "resources": {"cpu": "100m", "cpu_limit": 1, "memory": "128Mi"}}
 DEPLOYMENT = "iris-predictor"
+KNOWN = 1.5 * LAG * RATE
+"""Requests after whose answers the clients know of a change."""
 IMAGE = f"registry.example.com/server@sha256:{'1' * 64}"
 
 
@@ -158,6 +160,14 @@ def test_a_candidate_beside_it_gets_its_share_and_no_request_is_lost(
     model.change({"model": {"version": 2}, "rollout": None})
     engine.up()
     clients.until_answered(10 * RATE, version="2")
+    assert clients.lost == []
+
+
+def test_to_another_engine_and_back_no_request_is_lost(model: Model, engine: Engine, clients: Load) -> None:
+    for name in ("fastapi", "kserve"):
+        model.change({"serving": {"engine": name}})
+        engine.up()
+        clients.until_answered(KNOWN)
     assert clients.lost == []
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from slipform.engines import registry
 from slipform.engines.base import Container, CustomResource
 from slipform.engines.registry import engine
 from slipform.engines.servers import server
@@ -46,6 +47,11 @@ def test_its_container_is_that_of_the_engine_whose_server_it_runs(runtime: str) 
 
 def test_it_is_the_bundled_runtime_where_the_spec_names_none() -> None:
     assert made(spec()).container == made(spec(serving={"runtime": "fastapi"})).container
+
+
+def test_it_serves_what_any_of_them_serves() -> None:
+    servers = [made for name in registry.OURS if (made := engine(name)).operator is None]
+    assert engine("kserve").formats == frozenset().union(*(each.formats for each in servers))
 
 
 def test_what_is_measured_is_what_its_server_measures() -> None:

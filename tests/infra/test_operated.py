@@ -58,12 +58,19 @@ def test_the_resource_stands_where_a_deployment_would() -> None:
         ("triton", {}),
         ("tfserving", {"format": "tensorflow"}),
         ("torchserve", {"format": "torchscript"}),
+        ("mlflow", {"format": "mlflow"}),
+        ("bentoml", {"format": "bento"}),
     ],
 )
 def test_each_server_runs_in_it(runtime: str, model: dict[str, Any]) -> None:
-    serving = {"runtime": runtime, "batching": {"max_batch_size": 0}, "resources": {"accelerator": None}}
+    serving = {
+        "runtime": runtime,
+        "protocols": ["rest"],
+        "batching": {"max_batch_size": 0},
+        "resources": {"accelerator": None},
+    }
     given = spec(serving={**SERVING, **serving}, model=model, nodes=None, slo=None)
-    images = {name: stack_config().images.runtime for name in ("tfserving", "torchserve")}
+    images = {name: stack_config().images.runtime for name in ("tfserving", "torchserve", "mlflow", "bentoml")}
     assert errors(problems(given, images=images)) == ()
     resource = made(given, images=images).one(":InferenceService")
     is_valid(resource)

@@ -35,7 +35,9 @@ class KServe(Engine):
 
     name: ClassVar[str] = "kserve"
     title: ClassVar[str] = "KServe"
-    formats: ClassVar[frozenset[str]] = frozenset({"onnx", "openvino", "tensorrt", "torchscript", "tensorflow", "mar"})
+    formats: ClassVar[frozenset[str]] = frozenset(
+        {"bento", "mar", "mlflow", "onnx", "openvino", "tensorflow", "tensorrt", "torchscript"}
+    )
     operator: ClassVar[Capability | None] = "kserve"
 
     def runtime(self, spec: ModelSpec) -> Engine:
