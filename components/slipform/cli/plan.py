@@ -38,7 +38,11 @@ def plan(
     ] = None,
     rules: Annotated[
         Path | None,
-        typer.Option("--rules", metavar="DIR", help="Write Prometheus' rules, their promtool tests and Grafana's dashboards to this folder."),
+        typer.Option(
+            "--rules",
+            metavar="DIR",
+            help="Write Prometheus' rules, their promtool tests and Grafana's dashboards to this folder.",
+        ),
     ] = None,
     per: Annotated[Per, typer.Option("--per", help="One manifest file per model, or per resource.")] = Per.model,
     preview: Annotated[
