@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slipform.cost import budget, wording
-from slipform.cost.change import compare, largest
+from slipform.cost.change import compare
 from slipform.cost.figures import Figures, ServerCost, StackCost, from_document, to_document
 
 
@@ -80,10 +80,19 @@ def test_costs_in_another_currency_are_not_compared() -> None:
     assert not compare(stack(IRIS), replace(stack(FRAUD), currency="EUR"))
 
 
-def test_the_largest_of_an_increase_counts() -> None:
-    assert largest(figures(730, 0)) == 730
-    assert largest(figures(0, 0, 5)) == 5
-    assert largest(figures(-10, -5)) == -5
+def test_of_amounts_those_count_that_are_known() -> None:
+    assert list(map(int, figures(730, 1460).known)) == [730, 1460]
+    assert list(map(int, figures(730, 1460, 0).known)) == [730, 0, 1460]
+
+
+def test_what_adds_or_saves_the_most_stands_first_and_of_many_the_rest_is_counted() -> None:
+    before = stack(*(server(f"s{index:02}", 0, 1000) for index in range(40)))
+    after = stack(*(server(f"s{index:02}", 0, 1000 + (-1) ** index * index) for index in range(1, 40)))
+    names = [name for name, _ in wording.change_sentences(compare(before, after))]
+    assert names[:4] == ["s00", "s39", "s38", "s37"]
+    assert names[-3:] == ["s16", "… 15 more", "all"]
+    assert len(wording.shortened(wording.rows(before))) == 27
+    assert len(wording.shortened(wording.rows(stack(*before.servers[:26])))) == 27
 
 
 @pytest.mark.parametrize(("most", "said"), [(4380, False), (4379.99, True), (None, False)])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .change import CostChange, largest
+from .change import CostChange
 from .figures import StackCost
 from .wording import money
 
@@ -30,7 +30,7 @@ def problems_of_change(change: CostChange | None) -> list[str]:
         return []
     before, after = change.before, change.after
     found = problems(after) if after.monthly.most > before.monthly.most or not problems(before) else []
-    allowed, more = after.max_increase, largest(change.increase)
+    allowed, more = after.max_increase, max(change.increase.known)
     if allowed is not None and more > allowed:
         found.append(
             f"over budget: the change adds up to {money(more)} {after.currency} a month, "

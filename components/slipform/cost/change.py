@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import Decimal
 
 from .figures import NOTHING, Figures, ServerCost, StackCost, total
 
@@ -56,7 +55,3 @@ def difference(before: Figures, after: Figures) -> Figures:
     """How much more it is afterwards."""
     known = None if before.expected is None or after.expected is None else after.expected - before.expected
     return Figures(after.least - before.least, known, after.most - before.most)
-
-
-def largest(increase: Figures) -> Decimal:
-    return max(increase.least, increase.most, increase.expected or increase.least)

@@ -23,6 +23,10 @@ class Figures:
     expected: Decimal | None
     most: Decimal
 
+    @property
+    def known(self) -> tuple[Decimal, ...]:
+        return tuple(each for each in (self.least, self.expected, self.most) if each is not None)
+
     def __add__(self, other: Figures) -> Figures:
         known = None if self.expected is None or other.expected is None else self.expected + other.expected
         return Figures(self.least + other.least, known, self.most + other.most)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
 
 from .change import CostChange, ServerChange
@@ -11,6 +11,7 @@ from .figures import HOURS, NOTHING, Figures, ServerCost, StackCost
 NOT_KNOWN = "–"
 UNKNOWN = "not known"
 MOST_NAMES = 3
+MOST_ROWS = 25
 NUMBERS = (2, 3, 4, 5, 6)
 """The columns of ``heading`` that hold amounts."""
 LEFT_OUT = "disks, load balancers, data transfer, the control plane, what rollouts add while they are under way"
@@ -110,9 +111,18 @@ def basis(cost: StackCost) -> str:
     return f"{'; '.join(parts)}. Not in it: {LEFT_OUT}."
 
 
+def shortened(rows: Iterable[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    """The first of many rows, how many there are more, and the last, which is the sum."""
+    every = list(rows)
+    if len(every) <= MOST_ROWS + 2:
+        return every
+    more = (f"… {len(every) - MOST_ROWS - 1} more", *[""] * (len(every[0]) - 1))
+    return [*every[:MOST_ROWS], more, every[-1]]
+
+
 def change_rows(change: CostChange) -> Iterator[tuple[str, ...]]:
-    """As ``rows``, of what changes: before → after, and by how much."""
-    for each in change.servers:
+    """As ``rows``, of what changes: before → after, and by how much; what adds or saves the most first."""
+    for each in sorted(change.servers, key=lambda each: (-max(map(abs, each.increase.known)), each.name)):
         yield _changed(each)
     before, after = change.before, change.after
     if len(after.servers) > 1 and (before.known or after.known):
@@ -159,7 +169,7 @@ def _from_to(sides: Sequence[str]) -> str:
 def change_sentences(change: CostChange) -> Iterator[tuple[str, str]]:
     """For the screen: each server's name, and what happens to it; then the sum."""
     titles = ("", *heading("")[2:])
-    for name, *cells in change_rows(change):
+    for name, *cells in shortened(change_rows(change)):
         said = [
             f"{title} {cell}".strip() for title, cell in zip(titles, cells, strict=True) if cell not in ("", NOT_KNOWN)
         ]

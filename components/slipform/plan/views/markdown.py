@@ -44,10 +44,10 @@ def _cost(cost: StackCost) -> Iterable[str]:
     yield from map(escape, wording.unknowns(cost))
 
 
-def cost_table(heading: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def cost_table(heading: Sequence[str], rows: Iterable[tuple[str, ...]]) -> str:
     """A table of costs."""
     ruler = ["---:" if index in wording.NUMBERS else "---" for index in range(len(heading))]
-    cells = [map(escape, heading), ruler, *(map(escape, row) for row in rows)]
+    cells = [map(escape, heading), ruler, *(map(escape, row) for row in wording.shortened(rows))]
     return "\n".join(f"| {' | '.join(row)} |" for row in cells)
 
 
