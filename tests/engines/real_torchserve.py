@@ -39,6 +39,8 @@ class RunningTorchServe:
     made: Container
     process: subprocess.Popen[bytes]
     log: Path
+    home: Path
+    """Where it is started: in its image's home, which a pod can't write."""
     ports: Mapping[int, int]
     here: Mapping[str, str]
     environment: Mapping[str, str]
@@ -81,8 +83,8 @@ def running(made: Container, folder: Path) -> Iterator[RunningTorchServe]:
     """A server of the container, its models fetched as its pod's would be."""
     program = find()
     assert program is not None
-    config, models, temporary = folder / "config", folder / "models", folder / "tmp"
-    for each in (config, temporary):
+    config, models, temporary, home = (folder / name for name in ("config", "models", "tmp", "home"))
+    for each in (config, temporary, home):
         each.mkdir(parents=True)
     ports = dict(zip((8080, 8081, 8082, 7070, 7071), free_ports(5), strict=True))
     here = {"/etc/slipform": str(config), "/models": str(models), "/tmp": str(temporary)}
@@ -101,9 +103,9 @@ def running(made: Container, folder: Path) -> Iterator[RunningTorchServe]:
             env=environment,
             stdout=output,
             stderr=subprocess.STDOUT,
-            cwd=temporary,
+            cwd=home,
         )
-    server = RunningTorchServe(made, process, log, ports, here, environment)
+    server = RunningTorchServe(made, process, log, home, ports, here, environment)
     try:
         yield server
     finally:

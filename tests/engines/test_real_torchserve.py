@@ -198,6 +198,11 @@ def test_what_it_logs_is_json(started: RunningTorchServe) -> None:
     assert all({"time", "level", "logger", "message"} == set(json.loads(line)) for line in lines)
 
 
+def test_it_writes_nothing_outside_the_folder_that_a_pod_can_write(started: RunningTorchServe) -> None:
+    assert started.ask("/predictions/doubled", body(1))[0] == 200
+    assert list(started.home.iterdir()) == []
+
+
 def test_a_handler_of_the_project_is_used(store: Path, tmp_path: Path) -> None:
     made = container(spec(store, handler="handlers/rows.py"), **{"handlers/rows.py": HANDLER})
     with running(made, tmp_path) as torchserve:

@@ -187,7 +187,7 @@ def test_a_gpu_has_an_image_of_its_own() -> None:
             {"model": {"uri": "s3://models/half_plus_two/saved_model.pb"}},
             "model.uri",
             "a folder",
-            "s3://models/half_plus_two for",
+            "folder of the versions",
         ),
         (
             {"serving": {"batching": {"max_batch_size": 0}}, "scaling": {"metrics": {"queue_length": 10}}},

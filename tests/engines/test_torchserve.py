@@ -289,6 +289,12 @@ def test_what_it_does_not_count_the_mesh_counts() -> None:
         ),
         ({"model": {"format": "mar"}, "serving": {"server": "vision"}}, "serving.server", "one folder", "torchscript"),
         (
+            {"model": {"size": "3Gi"}, "serving": {"instances": 3}},
+            "serving.resources.memory",
+            "each of the 3 workers loads the model",
+            "fewer instances",
+        ),
+        (
             {"serving": {"protocols": ["grpc"]}, "scaling": {"metrics": {"queue_length": 10}}},
             "scaling.metrics.queue_length",
             "not those of gRPC",

@@ -60,7 +60,7 @@ class BentoML(Engine):
         yield from lacking.problems(spec, self.title, LACKING)
         yield from python_servers.speaks_rest_alone(spec, self.title)
         yield from python_servers.does_without(spec, self.title)
-        yield from python_servers.is_a_folder(
+        yield from checks.is_a_folder(
             spec, self.title, "unpack an archive where <uri>/<version> is: tar -xf NAME.bento -C VERSION"
         )
         yield from _is_somewhere(spec)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from pathlib import PurePosixPath
 from types import MappingProxyType
 from typing import Literal
+from urllib.parse import urlsplit
 
 from ..spec.build import BATCH
 from ..spec.findings import FieldPath, Finding
 from ..spec.modelspec import ModelSpec
 from ..spec.stack import Images, StackConfig
+from ..spec.units import Memory
 from .build_manifest import build_image
 from .formats import NEEDS_TENSORS, PROCESSORS_ONLY, served_format
 from .sizes import profiles
@@ -162,6 +165,40 @@ def is_loaded_by_the_tensorrt_that_builds(spec: ModelSpec, images: Images) -> It
             given="tensorrt",
             remedy=f"build runtime_gpu from nvcr.io/nvidia/tritonserver:{images.triton_release}-py3, "
             "or write build.version_compatible: true where Triton's is the later",
+        )
+
+
+def is_a_folder(spec: ModelSpec, title: str, remedy: str) -> Iterator[Finding]:
+    """An address that ends in a file's name is that of one file."""
+    candidate = spec.rollout.candidate if spec.rollout else None
+    addresses: tuple[tuple[FieldPath, str | None], ...] = (
+        (("model", "uri"), spec.model.uri),
+        (("rollout", "candidate", "uri"), candidate.uri if candidate else None),
+    )
+    for path, uri in addresses:
+        if uri is not None and PurePosixPath(urlsplit(uri).path).suffix:
+            yield Finding(
+                f"{title} serves a folder, and an address that ends like a file's name is that of one file",
+                path=path,
+                given=uri,
+                allowed="an address of which <uri>/<version> is the folder",
+                remedy=remedy,
+            )
+
+
+def each_worker_loads_the_model(spec: ModelSpec) -> Iterator[Finding]:
+    """Where instances are processes, each has the model in its memory."""
+    serving, size = spec.serving, spec.model.size
+    if size is None or serving.instances == 1 or serving.resources.accelerator is not None:
+        return
+    needed = Memory(size.bytes * serving.instances)
+    if needed >= serving.resources.memory:
+        yield Finding(
+            f"each of the {serving.instances} workers loads the model ({size})",
+            path=("serving", "resources", "memory"),
+            given=str(serving.resources.memory),
+            allowed=f"more than {needed}",
+            remedy="raise it, or write fewer instances",
         )
 
 

@@ -15,7 +15,7 @@ from .config_pbtxt import config_pbtxt
 from .metrics import Metrics
 from .openinference import ports, probes
 from .repository import MANIFEST, config_file, manifest
-from .sizes import on_gpu
+from .sizes import cpus, on_gpu
 
 CONFIG = "runtime.json"
 FOLDER = "/etc/slipform"
@@ -56,7 +56,7 @@ class FastAPI(Engine):
             startup=health.startup,
             readiness=health.readiness,
             liveness=health.liveness,
-            env={CPUS: _cpus(spec), **spec.serving.env},
+            env={CPUS: str(cpus(spec)), **spec.serving.env},
             drain_seconds=spec.serving.drain_timeout.whole_seconds(),
             files={MANIFEST: manifest(server.models), CONFIG: _config(server), **_model_files(server)},
         )
@@ -73,12 +73,6 @@ def _records_no_cuda_graphs(spec: ModelSpec) -> Iterator[Finding]:
             given="true",
             remedy="remove it, or write engine: triton",
         )
-
-
-def _cpus(spec: ModelSpec) -> str:
-    """Threads for what the pod asks for: without a limit it sees all of its node's processors."""
-    resources = spec.serving.resources
-    return str(-(-(resources.cpu_limit or resources.cpu).millicores // 1000))
 
 
 def _image(specs: Iterable[ModelSpec]) -> checks.ImageField:

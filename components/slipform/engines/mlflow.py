@@ -8,7 +8,6 @@ from typing import ClassVar
 from ..spec.findings import Finding, SlipformError
 from ..spec.modelspec import ModelSpec
 from ..spec.stack import StackConfig
-from ..spec.units import Memory
 from . import checks, lacking, mlflow_metrics, python_servers
 from .api import Api
 from .base import Container, Engine, Port, Server
@@ -56,10 +55,10 @@ class MLflow(Engine):
         yield from lacking.problems(spec, self.title, LACKING)
         yield from python_servers.speaks_rest_alone(spec, self.title)
         yield from python_servers.does_without(spec, self.title)
-        yield from python_servers.is_a_folder(spec, self.title, "name the folder above that which holds MLmodel")
+        yield from checks.is_a_folder(spec, self.title, "name the folder above that which holds MLmodel")
         yield from _batches_nothing(spec)
         yield from _uses_its_processors(spec)
-        yield from _each_worker_loads_the_model(spec)
+        yield from checks.each_worker_loads_the_model(spec)
         if stack is not None:
             yield from checks.has_images(spec, stack, "mlflow", "MLflow")
 
@@ -133,19 +132,4 @@ def _uses_its_processors(spec: ModelSpec) -> Iterator[Finding]:
             given=str(serving.resources.cpu),
             remedy=f"write instances: {cpus} for as many workers, each with the model in its memory; or instances: 1 "
             "where the model's library has threads of its own",
-        )
-
-
-def _each_worker_loads_the_model(spec: ModelSpec) -> Iterator[Finding]:
-    serving, size = spec.serving, spec.model.size
-    if size is None or serving.instances == 1 or serving.resources.accelerator is not None:
-        return
-    needed = Memory(size.bytes * serving.instances)
-    if needed >= serving.resources.memory:
-        yield Finding(
-            f"each of the {serving.instances} workers loads the model ({size})",
-            path=("serving", "resources", "memory"),
-            given=str(serving.resources.memory),
-            allowed=f"more than {needed}",
-            remedy="raise it, or write fewer instances",
         )

@@ -6,10 +6,8 @@ They run in images of the user's, who knows what the model imports.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import PurePosixPath
-from urllib.parse import urlsplit
 
-from ..spec.findings import FieldPath, Finding
+from ..spec.findings import Finding
 from ..spec.modelspec import ModelSpec
 from .base import Probe, Probes
 from .lacking import Feature
@@ -41,24 +39,6 @@ def threads(spec: ModelSpec, processes: int) -> int:
     """Of the numeric libraries, for each process: without a limit a pod sees all processors of its node."""
     resources = spec.serving.resources
     return max(1, (resources.cpu_limit or resources.cpu).millicores // 1000 // processes)
-
-
-def is_a_folder(spec: ModelSpec, title: str, remedy: str) -> Iterator[Finding]:
-    """An address that ends in a file's name is that of one file."""
-    candidate = spec.rollout.candidate if spec.rollout else None
-    addresses: tuple[tuple[FieldPath, str | None], ...] = (
-        (("model", "uri"), spec.model.uri),
-        (("rollout", "candidate", "uri"), candidate.uri if candidate else None),
-    )
-    for path, uri in addresses:
-        if uri is not None and PurePosixPath(urlsplit(uri).path).suffix:
-            yield Finding(
-                f"{title} serves a folder, and an address that ends like a file's name is that of one file",
-                path=path,
-                given=uri,
-                allowed="an address of which <uri>/<version> is the folder",
-                remedy=remedy,
-            )
 
 
 def speaks_rest_alone(spec: ModelSpec, title: str) -> Iterator[Finding]:

@@ -61,3 +61,9 @@ def instances_per_replica(spec: ModelSpec) -> int:
     """Copies of the model that one replica executes side by side."""
     gpu = spec.serving.resources.accelerator
     return spec.serving.instances * (gpu.count if gpu and on_gpu(spec) else 1)
+
+
+def cpus(spec: ModelSpec) -> int:
+    """Processors that a replica may count on: without a limit it sees all of its node's."""
+    resources = spec.serving.resources
+    return -(-(resources.cpu_limit or resources.cpu).millicores // 1000)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import PurePosixPath
 from typing import ClassVar
-from urllib.parse import urlsplit
 
 from ..spec.findings import FieldPath, Finding, SlipformError
 from ..spec.modelspec import ModelSpec
@@ -15,7 +13,7 @@ from .api import Api
 from .base import Container, Engine, Port, Probe, Server
 from .metrics import Metrics
 from .repository import MANIFEST, manifest
-from .sizes import on_gpu
+from .sizes import cpus, on_gpu
 from .tfserving_config import BATCHING, MODELS, MONITORING
 
 FOLDER = "/etc/slipform"
@@ -69,7 +67,7 @@ class TFServing(Engine):
     def problems(self, spec: ModelSpec, stack: StackConfig | None) -> Iterator[Finding]:
         yield from checks.serves_the_format(spec, self.title, self.formats, EXPORTS)
         yield from lacking.problems(spec, self.title, LACKING)
-        yield from _is_a_folder(spec)
+        yield from checks.is_a_folder(spec, self.title, "name the folder of the versions, without saved_model.pb")
         yield from _batches(spec)
         yield from _uses_what_it_is_given(spec)
         yield from _follows_its_queue(spec)
@@ -128,20 +126,15 @@ def _arguments(server: Server) -> Iterator[str]:
     yield f"--rest_api_num_threads={_threads(spec)}"
     yield f"--grpc_max_threads={_threads(spec)}"
     # Without these it counts all of its node's processors.
-    yield f"--tensorflow_intra_op_parallelism={_cpus(spec)}"
-    yield f"--tensorflow_inter_op_parallelism={_cpus(spec)}"
-
-
-def _cpus(spec: ModelSpec) -> int:
-    resources = spec.serving.resources
-    return -(-(resources.cpu_limit or resources.cpu).millicores // 1000)
+    yield f"--tensorflow_intra_op_parallelism={cpus(spec)}"
+    yield f"--tensorflow_inter_op_parallelism={cpus(spec)}"
 
 
 def _threads(spec: ModelSpec) -> int:
     """Each request holds a thread until it is answered: with fewer than wait and execute, the queue is never full."""
     batching = spec.serving.batching
     waiting = batching.max_queue_size + batching.max_batch_size * spec.serving.instances
-    return max(THREADS_PER_CPU * _cpus(spec), waiting if batching.max_batch_size else 0)
+    return max(THREADS_PER_CPU * cpus(spec), waiting if batching.max_batch_size else 0)
 
 
 def _ports(spec: ModelSpec) -> tuple[Port, ...]:
@@ -168,20 +161,6 @@ def _image(spec: ModelSpec) -> checks.ImageField:
 
 def _titled(spec: ModelSpec) -> str:
     return "TensorFlow Serving for GPUs" if on_gpu(spec) else "TensorFlow Serving"
-
-
-def _is_a_folder(spec: ModelSpec) -> Iterator[Finding]:
-    """One file is fetched under another name, and a SavedModel has its variables beside it."""
-    uri = spec.model.uri or ""
-    file = PurePosixPath(urlsplit(uri).path)
-    if file.suffix:
-        yield Finding(
-            "a SavedModel is a folder, not one file",
-            path=("model", "uri"),
-            given=uri,
-            allowed="an address under which <version>/saved_model.pb and <version>/variables are",
-            remedy=f"write {uri.removesuffix(file.name).rstrip('/')} for the folder of the versions",
-        )
 
 
 def _batches(spec: ModelSpec) -> Iterator[Finding]:

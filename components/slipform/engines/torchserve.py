@@ -14,7 +14,7 @@ from .base import Container, Engine, Port, Probe, Server
 from .formats import served_format
 from .metrics import Metrics
 from .repository import MANIFEST, beside_file, manifest
-from .sizes import on_gpu
+from .sizes import cpus, on_gpu
 from .torchserve_config import FOLDER, LOGGING, METRICS, READY, SETTINGS
 
 STARTUP_PERIOD_SECONDS = 5
@@ -68,6 +68,7 @@ class TorchServe(Engine):
         yield from _archive(spec)
         yield from _takes_the_tensors(spec)
         yield from lacking.problems(spec, self.title, LACKING)
+        yield from checks.each_worker_loads_the_model(spec)
         yield from _counts_rest_alone(spec)
         if stack is not None:
             yield from checks.has_images(spec, stack, _image(spec), _titled(spec))
@@ -120,13 +121,13 @@ def _arguments(server: Server) -> Iterator[str]:
 
 
 def _environment(spec: ModelSpec) -> dict[str, str]:
-    workers = spec.serving.instances
     return {
-        # The one folder that can be written: for unpacked archives, the process's number, and PyTorch's caches.
+        # The one folder that can be written: for unpacked archives, the process's number, and caches of libraries.
         "TEMP": "/tmp",  # noqa: S108
         "LOG_LOCATION": "/tmp/logs",  # noqa: S108
         "METRICS_LOCATION": "/tmp/logs",  # noqa: S108
-        "OMP_NUM_THREADS": str(max(1, torchserve_config.cpus(spec) // workers)),
+        "HOME": "/tmp",  # noqa: S108
+        "OMP_NUM_THREADS": str(max(1, cpus(spec) // spec.serving.instances)),
     }
 
 

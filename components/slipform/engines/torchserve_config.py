@@ -12,7 +12,7 @@ import yaml
 from ..spec.model import Tensor
 from ..spec.modelspec import ModelSpec
 from .base import ServedModel, Server
-from .sizes import instances_per_replica, on_gpu, tuned, typical_shape
+from .sizes import cpus, instances_per_replica, on_gpu, tuned, typical_shape
 
 FOLDER = "/etc/slipform"
 SETTINGS, METRICS, LOGGING, READY = "config.properties", "metrics.yaml", "log4j2.xml", "ready.py"
@@ -54,12 +54,6 @@ def settings(server: Server) -> str:
         "vmargs": f"-XX:ActiveProcessorCount={cpus(spec)}",
     }
     return "".join(f"{key}={value}\n" for key, value in lines.items())
-
-
-def cpus(spec: ModelSpec) -> int:
-    """Processors that the pod may count on."""
-    resources = spec.serving.resources
-    return -(-(resources.cpu_limit or resources.cpu).millicores // 1000)
 
 
 def batch_delay_ms(spec: ModelSpec) -> int:
