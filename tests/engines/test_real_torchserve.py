@@ -203,6 +203,14 @@ def test_it_writes_nothing_outside_the_folder_that_a_pod_can_write(started: Runn
     assert list(started.home.iterdir()) == []
 
 
+def test_a_worker_that_was_never_asked_was_busy_for_no_time(store: Path, tmp_path: Path) -> None:
+    with running(container(spec(store)), tmp_path) as torchserve:
+        torchserve.wait_until_started()
+
+        measured = torchserve.ask("/metrics", port=8082)[1].decode()
+        assert re.search(r'^PredictionTime{ModelName="doubled",.*} 0\.0$', measured, re.MULTILINE), measured
+
+
 def test_a_handler_of_the_project_is_used(store: Path, tmp_path: Path) -> None:
     made = container(spec(store, handler="handlers/rows.py"), **{"handlers/rows.py": HANDLER})
     with running(made, tmp_path) as torchserve:

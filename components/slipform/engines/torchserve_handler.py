@@ -46,6 +46,8 @@ class Handler:
         self.name, self.version = context.manifest["model"]["modelName"], context.manifest["model"]["modelVersion"]
         if self.signature["warmup"]:
             self._warm_up()
+        # Else there is no such series before the first request, and an autoscaler takes that for blindness.
+        context.metrics.add_time("PredictionTime", 0)
 
     def handle(self, requests, context):
         """One answer for each request, in order."""
