@@ -150,6 +150,14 @@ def test_an_image_is_the_stacks_or_the_models_own() -> None:
     assert container("mlflow", serving={"image": own}).image == own
 
 
+def test_that_nobody_measures_it_is_said_where_somebody_could() -> None:
+    [finding] = problems("mlflow", stack(has=["prometheus-operator"]))
+    assert (finding.field, finding.severity) == ("serving.engine", "warning")
+    assert "add istio" in (finding.remedy or "")
+    assert problems("mlflow", stack(has=["istio", "prometheus-operator"])) == []
+    assert problems("mlflow", stack(has=[])) == []
+
+
 def test_only_a_mesh_measures_it() -> None:
     metrics = engine("mlflow").metrics(stack())
     assert {required(each).workload_label for each in (metrics.requests, metrics.errors)} == {"destination_workload"}

@@ -281,7 +281,6 @@ def test_a_savedmodel_without_a_signature_to_serve_is_refused(tmp_path: Path) ->
 MLFLOW = [
     ("{sklearn: {pickled_model: model.pkl}}", r"model\.pkl is a pickle of builtins\.bytearray(.|\n)*skl2onnx"),
     ("{spark: {model_data: sparkml}}", r"flavours spark(.|\n)*mlflow\.onnx\.log_model"),
-    ("{python_function: {}}", r"flavours python_function(.|\n)*engine: mlflow"),
     ("{onnx: }", r"flavours onnx"),
 ]
 
@@ -294,14 +293,38 @@ def test_mlflows_other_models_are_named_with_what_to_do(tmp_path: Path, flavours
         read(tmp_path)
 
 
-def test_a_bento_is_named_with_the_engine_that_serves_it(tmp_path: Path) -> None:
-    (tmp_path / "bento.yaml").write_text("name: wine\n", encoding="utf-8")
-    with pytest.raises(Unreadable, match=r"is a bento(.|\n)*engine: bentoml"):
-        read(tmp_path)
+def test_an_archive_of_a_bento_is_named_with_what_to_do(tmp_path: Path) -> None:
     archive = tmp_path / "wine.bento"
     archive.write_bytes(lzma.compress(b"a tar archive"))
     with pytest.raises(Unreadable, match=r"bentoml export(.|\n)*tar -xf"):
         read(archive)
+
+
+OWN_SERVERS = [
+    ("MLmodel", "flavors: {python_function: {}, prophet: {}}\n", "mlflow", "mlflow models serve"),
+    ("bento.yaml", "name: wine\n", "bento", "bentoml serve"),
+]
+
+
+@pytest.mark.parametrize(("main", "text", "format", "command"), OWN_SERVERS)
+def test_what_only_its_own_server_takes_has_a_spec_for_that_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, main: str, text: str, format: str, command: str
+) -> None:
+    folder = tmp_path / "wine" / "2"
+    (folder / "src").mkdir(parents=True)
+    (folder / main).write_text(text, encoding="utf-8")
+    (folder / "src" / "service.py").write_text("import bentoml\n", encoding="utf-8")
+    project = tmp_path / "models"
+    write_repository(project)
+    monkeypatch.chdir(project)
+    done = CliRunner().invoke(app, ["init", str(folder)])
+    assert done.exit_code == 0, done.exception
+    assert command in done.output
+    file = project / "model_specs" / "wine.yaml"
+    assert check(project, [file]) == ()
+    (spec,) = read_specs(project, [file])
+    assert (spec.model.format, spec.model.uri, spec.build) == (format, "file:model_specs/models/wine", None)
+    assert (project / "model_specs" / "models" / "wine" / "1" / "src" / "service.py").is_file()
 
 
 def test_an_operator_whose_version_the_file_lacks_is_a_cut(tmp_path: Path) -> None:

@@ -153,6 +153,12 @@ def _say(signature: Signature, written: FirstSpec, name_from: str, *, local: boo
 
 
 def _next(spec: ModelSpec, file: Path, model: Path | None) -> Iterator[str]:
+    from ..engines import registry
+
+    if command := registry.engine(spec.serving.engine).serves_here:
+        yield f"{command}   # here, where what it imports is installed"
+        yield f"slipform validate {file} --stack STACK   # it says how a cluster gets an image"
+        return
     if spec.build is not None:
         yield f"slipform build {file} --output built" + (f" --model {model}" if model else "")
         yield f"slipform serve {file} --model built/{spec.name}"

@@ -11,6 +11,7 @@ from ..spec.stack import StackConfig
 from . import checks, lacking, mlflow_metrics, python_servers
 from .api import Api
 from .base import Container, Engine, Port, Server
+from .mesh import UNMEASURED_REMEDY
 from .metrics import Metrics
 from .repository import MANIFEST, manifest
 
@@ -61,6 +62,7 @@ class MLflow(Engine):
         yield from checks.each_worker_loads_the_model(spec)
         if stack is not None:
             yield from checks.has_images(spec, stack, "mlflow", "MLflow")
+            yield from _is_measured(stack)
 
     def workload(self, server: Server) -> Container:
         spec, stack = server.spec, server.stack
@@ -106,6 +108,17 @@ def _environment(spec: ModelSpec, model: str) -> dict[str, str]:
         # Libraries that keep something there find a folder that can be written.
         "HOME": "/tmp",  # noqa: S108
     }
+
+
+def _is_measured(stack: StackConfig) -> Iterator[Finding]:
+    if stack.lacks("istio") and not stack.lacks("prometheus-operator"):
+        yield Finding(
+            "MLflow measures nothing, and the stack has no mesh that would: there are no alerts on its requests",
+            path=("serving", "engine"),
+            severity="warning",
+            given="mlflow",
+            remedy=UNMEASURED_REMEDY,
+        )
 
 
 def _batches_nothing(spec: ModelSpec) -> Iterator[Finding]:

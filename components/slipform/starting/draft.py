@@ -19,7 +19,22 @@ _NO_BATCH = re.compile(
     r"seq|len|time|frame|token|word|char|height|width|depth|chann|point|node|edge|box|det|class|feature|audio|sample_"
 )
 """Names of axes that count something else than the requests of a batch."""
-_NO_NAMES = {"model", "best", "last", "net", "network", "weights", "saved_model", "inference", "export", "exported"}
+OWN_SERVERS = {"mlflow": "mlflow", "bento": "bentoml"}
+"""By format, the engine that alone takes it."""
+_NO_NAMES = {
+    "mlmodel",
+    "bento",
+    "model",
+    "best",
+    "last",
+    "net",
+    "network",
+    "weights",
+    "saved_model",
+    "inference",
+    "export",
+    "exported",
+}
 """What files are called whatever is in them."""
 
 
@@ -53,13 +68,10 @@ class Draft:
 def draft(signature: Signature, name: str, address: Address, *, team: str | None = None, schema: bool = True) -> Draft:
     """The spec of the model ``name``; ``schema`` is whether editors find .schema.json beside it."""
     batched, why = batching(signature)
-    memory = _memory(signature.size)
+    memory = _memory(signature.size, least=4 if signature.format in OWN_SERVERS else 2)
     assumed = [
-        Assumption(
-            "serving.engine", "fastapi", "the bundled runtime serves ONNX on processors; triton does on GPUs too"
-        ),
-        *([Assumption("build.target", "onnx", TO_ONNX)] if signature.format != "onnx" else []),
-        Assumption("serving.batching.max_batch_size", str(MAX_BATCH if batched else 0), why),
+        *_engine(signature),
+        *_batches(signature, batched, why),
         Assumption(
             "serving.resources.memory", memory, f"three times the {_mib(signature.size)} of the model, and the server"
         ),
@@ -80,6 +92,24 @@ def draft(signature: Signature, name: str, address: Address, *, team: str | None
         "assumed": {each.field.rpartition(".")[2]: each for each in assumed},
     }
     return Draft(text.render(values), tuple(assumed))
+
+
+def _batches(signature: Signature, batched: bool, why: str) -> Iterator[Assumption]:
+    if signature.format not in OWN_SERVERS:
+        yield Assumption("serving.batching.max_batch_size", str(MAX_BATCH if batched else 0), why)
+
+
+def _engine(signature: Signature) -> Iterator[Assumption]:
+    if own := OWN_SERVERS.get(signature.format):
+        yield Assumption(
+            "serving.engine", own, "its own server takes it as it is, in an image of yours (serving.image)"
+        )
+        return
+    yield Assumption(
+        "serving.engine", "fastapi", "the bundled runtime serves ONNX on processors; triton does on GPUs too"
+    )
+    if signature.format != "onnx":
+        yield Assumption("build.target", "onnx", TO_ONNX)
 
 
 def name_of(signature: Signature) -> tuple[str, str]:
@@ -171,9 +201,9 @@ def _picture(axes: Sequence[Axis]) -> Mapping[int, str]:
     return {0: "height", 1: "width"} if axes[2].size in (1, 3, 4) else {}
 
 
-def _memory(size: int) -> str:
-    """In quarters of a GiB, at least two of them."""
-    quarters = max(2, -(-(3 * size + 256 * MIB) // (256 * MIB)))
+def _memory(size: int, least: int) -> str:
+    """In quarters of a GiB, at least so many of them: a Python server has its libraries in memory too."""
+    quarters = max(least, -(-(3 * size + 256 * MIB) // (256 * MIB)))
     return f"{quarters // 4}Gi" if quarters % 4 == 0 else f"{quarters * 256}Mi"
 
 

@@ -6,6 +6,7 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+from ...review.sources import files_of
 from . import boosters, keras, mlflow, onnx, pickles, pytorch, skops, tensorflow, torchscript
 from .signature import Signature, Unreadable
 from .stated import NOTHING, Stated
@@ -15,7 +16,6 @@ KERAS = "keras.saving.load_model(FILE).save('model.keras') makes of it what can 
 ENGINE = "give the ONNX that it was made from; build: in its spec makes the engine, for the hardware that serves it"
 
 BENTO = "bento.yaml"
-BENTOML = "write a spec with format: bento and engine: bentoml, which serves it"
 
 _BEGINNINGS: tuple[tuple[bytes, str, str], ...] = (
     (b"version https://git-lfs", "a pointer of Git LFS, not the model", "run git lfs pull"),
@@ -27,7 +27,11 @@ _BEGINNINGS: tuple[tuple[bytes, str, str], ...] = (
     (b"ptrt", "an engine of TensorRT", ENGINE),
     (b"ftrt", "an engine of TensorRT", ENGINE),
     (b"\x1f\x8b", "compressed", "unpack it"),
-    (b"\xfd7zXZ", "compressed, as bentoml export does it", f"{BENTOML}; unpack it first: tar -xf"),
+    (
+        b"\xfd7zXZ",
+        "compressed, as bentoml export does it",
+        "unpack it into a folder of its own: tar -xf FILE -C FOLDER",
+    ),
 )
 _SUFFIXES = (".onnx", ".pt2", ".keras", ".pt", ".pth", ".skops", ".ubj", ".xgb", ".lgb")
 """A folder's model is the one file that ends in the first of these that any does."""
@@ -122,9 +126,10 @@ def _folder(folder: Path, stated: Stated) -> Signature:
     if (folder / tensorflow.FILE).is_file():
         return tensorflow.read(folder)
     if (folder / BENTO).is_file():
-        raise Unreadable(f"{folder} is a bento: code, and not only models\n    {BENTOML}")
+        return Signature("bento", folder / BENTO, files_of(folder), (), (), "a bento")
     if (folder / mlflow.FILE).is_file():
-        return read(mlflow.model(folder), stated)
+        found = mlflow.model(folder)
+        return found if isinstance(found, Signature) else read(found, stated)
     versions = sorted((each for each in folder.iterdir() if each.is_dir() and each.name.isdigit()), key=_number)
     if versions:
         return _folder(versions[-1], stated)
