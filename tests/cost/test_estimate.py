@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 from typing import Any
 
@@ -9,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from slipform.cost import wording
 from slipform.cost.estimate import estimate, server_cost
-from slipform.cost.figures import Figures, ServerCost, total
+from slipform.cost.figures import Figures, ServerCost, StackCost, to_document, total
 from slipform.project import Service
 
 from ..builders import model_spec, stack_config
@@ -227,6 +229,17 @@ def test_a_build_may_take_two_hours_of_a_node_for_each_version() -> None:
     candidate = {"strategy": "shadow", "candidate": {"version": 4}, "percent": 100}
     assert cost_of({**build, "rollout": candidate}).builds == 4
     assert cost_of({"nodes": OWN}).builds is None
+
+
+@pytest.mark.parametrize("rps", [1e-300, 1e-9, 1e300])
+@pytest.mark.parametrize("replicas", [1, 10**40])
+def test_numbers_that_nobody_means_are_reckoned_with_too(rps: float, replicas: int) -> None:
+    spec = {"scaling": {"min_replicas": 1, "max_replicas": replicas, **RATE}, "traffic": {"expected_rps": rps}}
+    cost = cost_of(spec)
+    assert cost.monthly.most == 365 * replicas
+    document = to_document(StackCost("USD", (cost,)))
+    assert json.loads(json.dumps(document, allow_nan=False)) == document
+    assert list(wording.rows(StackCost("USD", (cost,))))
 
 
 # -- nodes that are there, and prices of one's own

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,8 @@ from .replicas import Counts, counts
 if TYPE_CHECKING:
     from ..project import Service
 
-_CENT, _EXACT = Decimal("0.01"), Decimal("0.0001")
+_CENT, _EXACT = 2, 4
+"""Places after the point, of money and of what is smaller."""
 
 
 def estimate(services: Iterable[Service], stack: StackConfig) -> StackCost:
@@ -137,5 +138,6 @@ def _nodes(bill: _Bill) -> Decimal:
     return _money(bill.nodes, _EXACT)
 
 
-def _money(amount: Fraction, step: Decimal) -> Decimal:
-    return (Decimal(amount.numerator) / amount.denominator).quantize(step, ROUND_HALF_UP)
+def _money(amount: Fraction, places: int) -> Decimal:
+    """Rounded, half up; of any size."""
+    return Decimal(math.floor(amount * 10**places + Fraction(1, 2))).scaleb(-places)
