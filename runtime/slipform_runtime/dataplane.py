@@ -4,7 +4,7 @@ from typing import Any
 
 from slipform_runtime import __version__
 from slipform_runtime.caller import Caller
-from slipform_runtime.errors import InferenceError, InvalidRequest, NotFound, Unavailable
+from slipform_runtime.errors import Cancelled, InferenceError, InvalidRequest, NotFound, Unavailable
 from slipform_runtime.extensions import EXTENSIONS
 from slipform_runtime.inference import InferRequest, InferResponse, TensorSpec
 from slipform_runtime.metrics.statistics import ComputeTimes, Duration, VersionStatistics
@@ -73,9 +73,35 @@ class DataPlane:
         """Run the request; `answer` is called once unless the caller goes away. Raises where refused at once."""
         if request.classes is not None:
             answer = _with_classes(served, request.classes, answer)
-        if self._tracing is not None:
-            answer = self._tracing.around(served.name, served.version, request.id, caller.traceparent, answer)
-        caller.on_disconnect = served.infer(request, answer, caller.arrived_at)
+        if self._tracing is None:
+            caller.on_disconnect = served.infer(request, answer, caller.arrived_at)
+        else:
+            self._infer_traced(self._tracing, served, request, answer, caller)
+
+    def _infer_traced(
+        self, tracing: Tracing, served: ServedVersion, request: InferRequest, answer: Answer, caller: Caller
+    ) -> None:
+        """The same within a span, which ends with the answer, the refusal, or the caller's going."""
+        end = tracing.begin(served.name, served.version, request.id, caller.traceparent)
+        if end is None:
+            caller.on_disconnect = served.infer(request, answer, caller.arrived_at)
+            return
+
+        def answered(response: InferResponse | InferenceError) -> None:
+            end(response)
+            answer(response)
+
+        try:
+            cancel = served.infer(request, answered, caller.arrived_at)
+        except InferenceError as error:
+            end(error)
+            raise
+
+        def left() -> None:
+            end(Cancelled("the client went away"))
+            cancel()
+
+        caller.on_disconnect = left
 
     async def load(self, name: str, config: Any = None) -> None:
         """Load or reload a model; raises InvalidRequest with the reason where it does not serve afterwards."""

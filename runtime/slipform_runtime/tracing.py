@@ -12,7 +12,7 @@ from slipform_runtime.errors import InferenceError
 from slipform_runtime.inference import InferResponse
 from slipform_runtime.settings import SettingsError, Trace
 
-Answer = Callable[[InferResponse | InferenceError], None]
+End = Callable[[InferResponse | InferenceError], None]
 
 
 class Tracing:
@@ -25,8 +25,8 @@ class Tracing:
         propagation = import_module("opentelemetry.trace.propagation.tracecontext")
         self._propagator = propagation.TraceContextTextMapPropagator()
 
-    def around(self, model: str, version: str, request_id: str, traceparent: str, answer: Answer) -> Answer:
-        """Begin a span; it ends with the answer, with its outcome."""
+    def begin(self, model: str, version: str, request_id: str, traceparent: str) -> End | None:
+        """Begin a span; what ends it, None where it is not sampled."""
         parent = self._propagator.extract({"traceparent": traceparent}) if traceparent else None
         span = self._tracer.start_span(
             f"infer {model}",
@@ -35,9 +35,9 @@ class Tracing:
             attributes={"model": model, "model_version": version, "request_id": request_id},
         )
         if not span.is_recording():
-            return answer
+            return None
 
-        def ended(response: InferResponse | InferenceError) -> None:
+        def end(response: InferResponse | InferenceError) -> None:
             if isinstance(response, InferenceError):
                 span.set_status(self._trace.StatusCode.ERROR, str(response))
                 span.set_attribute("outcome", response.outcome.value)
@@ -45,9 +45,8 @@ class Tracing:
                 span.set_attribute("batch_size", response.batch_size)
                 span.set_attribute("outcome", "success")
             span.end()
-            answer(response)
 
-        return ended
+        return end
 
     def close(self) -> None:
         """Send what is left."""

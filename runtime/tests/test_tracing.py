@@ -1,13 +1,18 @@
 """Spans of real requests, kept in memory in place of a collector."""
 
+import json
+import socket
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from runtime_testing.holding import held
 from runtime_testing.models import BATCHING, picky, put
 from runtime_testing.serving import RunningServer
+from runtime_testing.waiting import until
 from slipform_runtime.settings import SettingsError, Trace
 from slipform_runtime.tracing import Tracing, tracing_for
 
@@ -49,6 +54,26 @@ def test_a_traced_callers_requests_are_spans_of_its_trace(
     }
     assert bad.attributes["outcome"] == "failed"
     assert not bad.status.is_ok
+
+
+def test_a_request_without_an_answer_has_its_span_too(
+    repository: Path, serve: Callable[..., RunningServer], spans: Any
+) -> None:
+    """Refused at once, and left by its client."""
+    put(repository, "m", picky(), BATCHING)
+    server = serve(repository)
+    tensor = {"name": "x", "datatype": "INT64", "shape": [1, 1], "data": [1]}
+    traced = {"traceparent": f"00-{TRACE}-b7ad6b7169203331-01"}
+    refused = {"inputs": [{**tensor, "shape": [1, 1, 1]}]}
+    assert server.post("/v2/models/m/infer", refused, headers=traced).status == 400
+    body = json.dumps({"inputs": [tensor]})
+    head = f"POST /v2/models/m/infer HTTP/1.1\r\nTraceparent: {traced['traceparent']}\r\nContent-Length: {len(body)}"
+    with held(server, "m"):
+        with closing(socket.create_connection(("127.0.0.1", server.http_port))) as client:
+            client.sendall(f"{head}\r\n\r\n{body}".encode())
+            until(lambda: server.metric("model_active_requests", model="m") == 1)
+        until(lambda: server.metric("model_active_requests", model="m") == 0)
+    assert [span.attributes["outcome"] for span in spans.get_finished_spans()] == ["invalid", "cancelled"]
 
 
 def test_without_an_endpoint_nothing_is_imported() -> None:
