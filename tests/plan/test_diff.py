@@ -599,6 +599,13 @@ def test_a_long_text_is_cut_to_its_first_lines() -> None:
     assert "… 971 more lines" in screen(diff)
 
 
+def test_of_a_text_that_nobody_reads_it_says_how_much_differs() -> None:
+    """A dashboard's JSON: what it follows is said elsewhere, and its lines would bury that."""
+    before = "".join(f"{line}\n" for line in range(600))
+    diff = plan.diff(graph(resource("a:b:C", x=before)), graph(resource("a:b:C", x=before.replace("7\n", "x\n", 2))))
+    assert "2 of 600 lines differ; --format json has them" in screen(diff)
+
+
 def test_the_json_holds_everything_for_a_program(change: Changed) -> None:
     diff = change(MODELS + 'Model("a")\nModel("z")', MODELS + 'Model("a", image="server:2")')
     document = json.loads(plan.diff_to_json(diff))

@@ -51,6 +51,9 @@ class Shared(pulumi.ComponentResource):
             # and another place or age of the kubeconfig replaces nothing.
             cluster_identifier=cluster.context,
             namespace=cluster.namespace,
+            # What pods read lies in ConfigMaps that are named by their content; others, as dashboards, may change in
+            # place: replaced, one is gone for a moment.
+            enable_config_map_mutable=True,
             opts=pulumi.ResourceOptions(parent=self),
         )
 

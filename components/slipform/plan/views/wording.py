@@ -24,6 +24,8 @@ _PAST = {Action.CREATE: "created", Action.UPDATE: "updated", Action.REPLACE: "re
 LONGEST_VALUE = 100
 CONTEXT = 24
 MOST_LINES = 30
+READABLE = 500
+"""Lines of a text beyond which it was made by a program for a program, as a dashboard: nobody reads its diff."""
 MOST_PLACES = 3
 MOST_ALIKE = 3
 MOST_WORDS = 1000
@@ -288,8 +290,11 @@ def brief(output: Field) -> Field:
 
 
 def lines_of(field: Field) -> list[str]:
-    """The text's own diff, cut where it is long."""
+    """The text's own diff, cut where it is long; of a text that is itself very long, how much of it differs."""
     lines = list(field.lines)
+    if len(lines) > 1 and (whole := str(field.after).count("\n")) > READABLE:
+        gone, come = (sum(line.startswith(sign) for line in lines) for sign in "-+")
+        return [f" {max(gone, come)} of {whole:,} lines differ; --format json has them"]
     if len(lines) <= MOST_LINES:
         return lines
     return [*lines[:MOST_LINES], f" … {len(lines) - MOST_LINES} more lines"]
