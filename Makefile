@@ -49,6 +49,7 @@ lint: $(READY)
 	$(BIN)/slipform schema --check
 	$(BIN)/slipform validate
 	$(BIN)/python tools/instance_types.py --check
+	$(BIN)/python tools/prices.py --check
 	$(BIN)/python model_specs/train/iris.py --check
 	$(BIN)/python tools/reference.py --check
 
