@@ -153,6 +153,10 @@ STACK: dict[str, tuple[Any, ...]] = {
     "images.runtime_gpu": _images("runtime-gpu"),
     "images.runtime_imports": (*_images("runtime-imports"), ...),
     "images.triton": _images("triton"),
+    **{
+        f"images.{name}": (*_images(name.replace("_", "-")), ...)
+        for name in ("tfserving", "tfserving_gpu", "torchserve", "torchserve_gpu", "mlflow", "bentoml")
+    },
     "images.triton_release": ("26.07", "26.08"),
     "images.triton_tensorrt": ("10.13.2", ...),
     "images.runtime_gpu_tensorrt": ("10.13.2", ...),
@@ -170,6 +174,8 @@ STACK: dict[str, tuple[Any, ...]] = {
     "prometheus.namespace": ("monitoring", "observability"),
     "prometheus.scrape_interval": (15, 30),
     "prometheus.labels": ({"release": "kube-prometheus-stack"}, {"release": "other"}, {}),
+    "grafana.labels": ({"grafana_dashboard": "1"}, {"dashboards": "models"}),
+    "grafana.annotations": ({"grafana_folder": "Models"}, ...),
     "node_pools.gpu-l4.max_nodes": (12, 6),
     "node_pools.gpu-l4.capacity": ("spot", "on-demand"),
     "node_pools.gpu-l4.instance_types": (["g6.xlarge", "g6.2xlarge"], ["g6.4xlarge"]),
@@ -205,6 +211,10 @@ UNCHANGED = {
     "cluster.kubeconfig": "the tests' own cluster",
     "cluster.create_namespace": "to take it back deletes the namespace with all that is in it; the stack dev has it",
     "cost": "nothing that is made follows it",
+    "policy": "nothing that is made follows it",
+    "exempt": "nothing that is made follows it",
+    "serving.runtime": "goes with the engine kserve, which test_kserve.py puts before its controller",
+    "expose.paths": "goes with the engine bentoml, which test_engines.py puts before the API server",
     "protected": "what is protected can't be taken down after the test",
 }
 """Fields that have no values here, with all that is beneath them, and why."""

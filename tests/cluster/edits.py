@@ -106,7 +106,8 @@ def _ensemble(documents: Document, chance: random.Random) -> str:
     ]
     made = {key: value for key, value in documents[step].items() if key not in ("build", "rollout", "expose", "slo")}
     tensors = {side: of_step[side] for side in ("inputs", "outputs")}
-    documents[name] = copy.deepcopy(made) | {"name": name, "model": {"ensemble": steps, **tensors}}
+    let_off = {"exempt": {"promised": "its step promises"}}
+    documents[name] = copy.deepcopy(made) | {"name": name, "model": {"ensemble": steps, **tensors}} | let_off
     return f"{name}, an ensemble of {step} in the server {server}"
 
 
