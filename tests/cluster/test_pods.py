@@ -5,6 +5,7 @@ import signal
 from collections.abc import Iterator
 
 import pytest
+from onnx import TensorProto, helper
 from tests.cluster import nodes
 from tests.cluster.api import Object
 from tests.cluster.load import load
@@ -72,7 +73,7 @@ def test_a_version_that_never_gets_ready_stops_the_rollout_and_the_old_one_serve
 ) -> None:
     old = set(model.until(lambda pods: len(pods) == 2))
     version = model.deployment()["spec"]["template"]["metadata"]["labels"]["slipform.dev/version"]
-    model.add_version(3, b"no model at all")
+    model.add_version(3, unknown_operator())
     with load(plane.api, model, RATE, lag=LAG) as clients:
         model.change({"model": {"version": 3}, "serving": {"startup_timeout": "10s"}})
         model.apply(without=["HorizontalPodAutoscaler"])
@@ -100,6 +101,18 @@ def test_a_server_killed_in_the_middle_of_a_batch_is_replaced_and_only_what_it_h
     assert {lost.pod for lost in clients.lost} == {victim}
     # Some are sent between the count and the end.
     assert 0 < len(clients.lost) <= in_hand + RATE / 2
+
+
+def unknown_operator() -> bytes:
+    """A whole model with the tensors of iris, as a review wants it, that no server loads: nobody has its operator."""
+    rows, answers = (
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, ["rows", size])
+        for name, size in (("measurements", 4), ("probabilities", 3))
+    )
+    node = helper.make_node("NoSuchOperator", ["measurements"], ["probabilities"], domain="example.com")
+    graph = helper.make_graph([node], "unknown", [rows], [answers])
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid("example.com", 1)]
+    return bytes(helper.make_model(graph, opset_imports=opsets, ir_version=8).SerializeToString())
 
 
 def _restarts(pod: Object) -> int:
