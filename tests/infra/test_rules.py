@@ -250,11 +250,10 @@ def registered(metrics: Metrics | None = None, **stack: Any) -> Any:
             "resnet50",
             ServiceLevelRulesArgs(
                 platform=platform,
-                server="resnet50",
-                specs=(model_spec(slo=SLO),),
+                server=Server(
+                    "resnet50", (model_spec(slo=SLO),), (ScaleTarget("resnet50"),), ("resnet50",), platform.stack
+                ),
                 metrics=metrics or toy_metrics(),
-                workloads=(ScaleTarget("resnet50"),),
-                hpas=("resnet50",),
             ),
         )
 

@@ -32,7 +32,7 @@ def source_artifact(spec: ModelSpec, version: int) -> Artifact:
     assert spec.model.uri is not None, "an ensemble has no files"  # noqa: S101  (the types promise it)
     assert spec.model.format is not None  # noqa: S101
     uri, sha256 = spec.model.uri, spec.model.sha256 if version == spec.model.version else None
-    candidate = spec.rollout.candidate if spec.rollout else None
+    candidate = spec.candidate
     if candidate is not None and version == candidate.version != spec.model.version:
         uri, sha256 = candidate.uri or uri, candidate.sha256
     return Artifact(uri, FILENAMES.get(spec.model.format, ""), spec.model.format, sha256)

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal
 
 from ..spec.findings import FieldPath, Finding
 from ..spec.modelspec import ModelSpec
 from ..spec.stack import Capability, StackConfig
-from ..spec.units import Cpu, Memory
+from ..spec.units import Cpu, Duration, Memory
 from .api import OPEN_INFERENCE, Api
 from .metrics import Metrics
 
@@ -89,6 +89,10 @@ class Probe:
     period_seconds: int = 5
     timeout_seconds: int = 2
     failure_threshold: int = 3
+
+    def lasting(self, limit: Duration) -> Probe:
+        """The same, which gives up only after ``limit``."""
+        return replace(self, failure_threshold=-(-limit.whole_seconds() // self.period_seconds))
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,13 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
-from ..spec.findings import Finding, SlipformError
+from ..spec.findings import Finding
 from ..spec.modelspec import ModelSpec
 from ..spec.stack import StackConfig
-from . import bentoml_metrics, checks, lacking, latency, python_servers
+from . import bentoml_metrics, checks, latency, python_servers
 from .api import Api
 from .base import Container, Engine, Port, ServedModel, Server
+from .images import image_of
 from .metrics import Metrics
 from .repository import MANIFEST, manifest
 
@@ -20,10 +21,6 @@ USER = 1034
 """The user of images that ``bentoml containerize`` makes."""
 IN_IMAGE = "/home/bentoml/bento"
 """Where those images hold their bento."""
-
-LACKING = (
-    lacking.ENSEMBLES, lacking.CACHE, lacking.CUDA_GRAPHS, lacking.HANDLER, python_servers.SERVER,
-)  # fmt: skip
 
 SERVICE = "write a service around it (@bentoml.service), `bentoml build` it and write format: bento; or write"
 EXPORTS = {
@@ -36,6 +33,7 @@ EXPORTS = {
     ),
 }
 NO_BUILD = "remove build: a bento is code, of which nothing is built; or write engine: triton or fastapi"
+UNPACKED = "unpack an archive where <uri>/<version> is: tar -xf NAME.bento -C VERSION"
 IN_CODE = {
     "max_batch_size": "@bentoml.api(batchable=True, max_batch_size=…)",
     "max_queue_delay": "@bentoml.api(batchable=True, max_latency_ms=…)",
@@ -55,14 +53,7 @@ class BentoML(Engine):
     serves_here: ClassVar[str | None] = "bentoml serve FOLDER"
 
     def problems(self, spec: ModelSpec, stack: StackConfig | None) -> Iterator[Finding]:
-        exports = dict.fromkeys(("onnx", "openvino", "tensorrt"), NO_BUILD) if spec.build else EXPORTS
-        yield from checks.serves_the_format(spec, self.title, self.formats, exports)
-        yield from lacking.problems(spec, self.title, LACKING)
-        yield from python_servers.speaks_rest_alone(spec, self.title)
-        yield from python_servers.does_without(spec, self.title)
-        yield from checks.is_a_folder(
-            spec, self.title, "unpack an archive where <uri>/<version> is: tar -xf NAME.bento -C VERSION"
-        )
+        yield from python_servers.problems(spec, self, EXPORTS, NO_BUILD, UNPACKED)
         yield from _is_somewhere(spec)
         yield from _says_it_itself(spec)
         if stack is not None:
@@ -71,13 +62,10 @@ class BentoML(Engine):
     def workload(self, server: Server) -> Container:
         spec, stack = server.spec, server.stack
         [model] = server.models
-        image = spec.serving.image or stack.images.bentoml
-        if image is None:
-            raise SlipformError("the stack has no image of BentoML: slipform:images.bentoml")
         health = python_servers.probes(spec, ready="/readyz", alive="/livez")
         drain = spec.serving.drain_timeout.whole_seconds()
         return Container(
-            image=stack.images.pulled(image),
+            image=image_of(spec, stack, "bentoml", self.title),
             command=("bentoml",),
             args=(
                 "serve",

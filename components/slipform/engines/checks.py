@@ -170,7 +170,7 @@ def is_loaded_by_the_tensorrt_that_builds(spec: ModelSpec, images: Images) -> It
 
 def is_a_folder(spec: ModelSpec, title: str, remedy: str) -> Iterator[Finding]:
     """An address that ends in a file's name is that of one file."""
-    candidate = spec.rollout.candidate if spec.rollout else None
+    candidate = spec.candidate
     addresses: tuple[tuple[FieldPath, str | None], ...] = (
         (("model", "uri"), spec.model.uri),
         (("rollout", "candidate", "uri"), candidate.uri if candidate else None),
@@ -182,6 +182,18 @@ def is_a_folder(spec: ModelSpec, title: str, remedy: str) -> Iterator[Finding]:
                 path=path,
                 given=uri,
                 allowed="an address of which <uri>/<version> is the folder",
+                remedy=remedy,
+            )
+
+
+def has_no_labels(spec: ModelSpec, why: str, remedy: str) -> Iterator[Finding]:
+    """For engines whose answers hold none."""
+    for index, output in enumerate(spec.model.outputs):
+        if output.labels:
+            yield Finding(
+                f"{why}: labels are for the bundled runtime's plain routes",
+                path=("model", "outputs", index, "labels"),
+                severity="warning",
                 remedy=remedy,
             )
 

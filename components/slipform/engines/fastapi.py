@@ -12,6 +12,7 @@ from ..spec.stack import StackConfig
 from . import checks, fastapi_metrics, latency
 from .base import Container, Engine, Server
 from .config_pbtxt import config_pbtxt
+from .images import image_of
 from .metrics import Metrics
 from .openinference import ports, probes
 from .repository import MANIFEST, config_file, manifest
@@ -43,13 +44,9 @@ class FastAPI(Engine):
 
     def workload(self, server: Server) -> Container:
         spec, stack = server.spec, server.stack
-        field = _image(server.specs)
-        image = spec.serving.image or getattr(stack.images, field)
-        if image is None:
-            raise SlipformError(f"the stack has no image of the bundled runtime: slipform:images.{field}")
         health = probes(server)
         return Container(
-            image=stack.images.pulled(image),
+            image=image_of(spec, stack, _image(server.specs), "the bundled runtime"),
             command=("slipform-runtime",),
             args=("serve", "--model-repository=/models", f"--config={FOLDER}/{CONFIG}"),
             ports=ports(spec),

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar
 
-from ..spec.findings import Finding, SlipformError
+from ..spec.findings import Finding
 from ..spec.modelspec import ModelSpec
 from ..spec.stack import StackConfig
-from . import checks, lacking, mlflow_metrics, python_servers
+from . import checks, mlflow_metrics, python_servers
 from .api import Api
 from .base import Container, Engine, Port, Server
+from .images import image_of
 from .mesh import UNMEASURED_REMEDY
 from .metrics import Metrics
 from .repository import MANIFEST, manifest
@@ -18,10 +19,6 @@ from .repository import MANIFEST, manifest
 HTTP = 8080
 HEALTHCHECK_SECONDS = 60
 """uvicorn ends a worker that does not answer it for 5 s, as one that unpickles a large model may not."""
-
-LACKING = (
-    lacking.ENSEMBLES, lacking.CACHE, lacking.CUDA_GRAPHS, lacking.HANDLER, python_servers.SERVER,
-)  # fmt: skip
 
 EXPORTS = {
     "onnx": "write engine: triton or fastapi; or save it by mlflow.onnx.save_model and write format: mlflow",
@@ -35,6 +32,7 @@ EXPORTS = {
     },
 }
 NO_BUILD = "remove build: MLflow serves the model as it was logged; or write engine: triton or fastapi"
+UNPACKED = "name the folder above that which holds MLmodel"
 
 
 class MLflow(Engine):
@@ -51,12 +49,7 @@ class MLflow(Engine):
     serves_here: ClassVar[str | None] = "mlflow models serve --env-manager local -m FOLDER"
 
     def problems(self, spec: ModelSpec, stack: StackConfig | None) -> Iterator[Finding]:
-        exports = dict.fromkeys(("onnx", "openvino", "tensorrt"), NO_BUILD) if spec.build else EXPORTS
-        yield from checks.serves_the_format(spec, self.title, self.formats, exports)
-        yield from lacking.problems(spec, self.title, LACKING)
-        yield from python_servers.speaks_rest_alone(spec, self.title)
-        yield from python_servers.does_without(spec, self.title)
-        yield from checks.is_a_folder(spec, self.title, "name the folder above that which holds MLmodel")
+        yield from python_servers.problems(spec, self, EXPORTS, NO_BUILD, UNPACKED)
         yield from _batches_nothing(spec)
         yield from _uses_its_processors(spec)
         yield from checks.each_worker_loads_the_model(spec)
@@ -67,13 +60,10 @@ class MLflow(Engine):
     def workload(self, server: Server) -> Container:
         spec, stack = server.spec, server.stack
         [model] = server.models
-        image = spec.serving.image or stack.images.mlflow
-        if image is None:
-            raise SlipformError("the stack has no image of MLflow: slipform:images.mlflow")
         health = python_servers.probes(spec, ready="/ping", alive="/ping")
         drain = spec.serving.drain_timeout.whole_seconds()
         return Container(
-            image=stack.images.pulled(image),
+            image=image_of(spec, stack, "mlflow", self.title),
             command=("uvicorn",),
             args=(
                 "mlflow.pyfunc.scoring_server.app:app",

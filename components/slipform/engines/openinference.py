@@ -6,7 +6,6 @@ from ..spec.modelspec import ModelSpec
 from .base import Port, Probe, Probes, Server
 
 HTTP, GRPC, METRICS = 8000, 8001, 8002
-STARTUP_PERIOD_SECONDS = 5
 
 
 def ports(spec: ModelSpec) -> tuple[Port, ...]:
@@ -23,9 +22,8 @@ def probes(server: Server) -> Probes:
     """
     names = [model.name for model in server.models]
     ready = f"/v2/models/{names[0]}/ready" if len(names) == 1 else "/v2/health/ready"
-    tries = -(-server.spec.serving.startup_timeout.whole_seconds() // STARTUP_PERIOD_SECONDS)
     return Probes(
-        startup=Probe(path=ready, period_seconds=STARTUP_PERIOD_SECONDS, failure_threshold=tries),
+        startup=Probe(path=ready).lasting(server.spec.serving.startup_timeout),
         readiness=Probe(path=ready),
         liveness=Probe(path="/v2/health/live", period_seconds=10),
     )

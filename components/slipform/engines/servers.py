@@ -29,5 +29,5 @@ def server(
 
 def version(spec: ModelSpec, track: Track) -> int:
     """The version that serves on a track; a spec without a candidate serves the same one on both."""
-    candidate = spec.rollout.candidate if spec.rollout else None
+    candidate = spec.candidate
     return candidate.version if track == "candidate" and candidate is not None else spec.model.version

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar
 
-from ..spec.findings import FieldPath, Finding, SlipformError
+from ..spec.findings import FieldPath, Finding
 from ..spec.modelspec import ModelSpec
 from ..spec.stack import StackConfig
 from . import checks, lacking, tfserving_config, tfserving_metrics
 from .api import Api
 from .base import Container, Engine, Port, Probe, Server
+from .images import image_of
 from .metrics import Metrics
 from .repository import MANIFEST, manifest
 from .sizes import cpus, on_gpu
@@ -18,7 +19,6 @@ from .tfserving_config import BATCHING, MODELS, MONITORING
 
 FOLDER = "/etc/slipform"
 GRPC, HTTP = 8500, 8501
-STARTUP_PERIOD_SECONDS = 5
 THREADS_PER_CPU = 4
 """TensorFlow Serving's own measure of how many requests it takes at once."""
 
@@ -76,21 +76,16 @@ class TFServing(Engine):
 
     def workload(self, server: Server) -> Container:
         spec, stack = server.spec, server.stack
-        field = _image(spec)
-        image = spec.serving.image or getattr(stack.images, field)
-        if image is None:
-            raise SlipformError(f"the stack has no image of TensorFlow Serving: slipform:images.{field}")
         ports = _ports(spec)
-        tries = -(-spec.serving.startup_timeout.whole_seconds() // STARTUP_PERIOD_SECONDS)
         # By connection alone: GET /v1/models/NAME says 200 of a model that failed, and is counted as a request.
         alive = Probe(port=ports[0].name, period_seconds=10)
         return Container(
-            image=stack.images.pulled(image),
+            image=image_of(spec, stack, _image(spec), self.title),
             # Not the image's entrypoint, whose shell would stay between the kubelet and the server.
             command=("tensorflow_model_server",),
             args=tuple(_arguments(server)),
             ports=ports,
-            startup=Probe(port=ports[0].name, period_seconds=STARTUP_PERIOD_SECONDS, failure_threshold=tries),
+            startup=Probe(port=ports[0].name).lasting(spec.serving.startup_timeout),
             readiness=Probe(port=ports[0].name),
             liveness=alive,
             env=spec.serving.env,
@@ -227,14 +222,11 @@ def _uses_what_it_is_given(spec: ModelSpec) -> Iterator[Finding]:
             given=str(serving.request_limit),
             remedy="leave it out",
         )
-    for index, output in enumerate(spec.model.outputs):
-        if output.labels:
-            yield Finding(
-                "TensorFlow Serving answers as the model does: labels are for the bundled runtime's plain routes",
-                path=("model", "outputs", index, "labels"),
-                severity="warning",
-                remedy="put them into the model's signature, or let clients know the labels",
-            )
+    yield from checks.has_no_labels(
+        spec,
+        "TensorFlow Serving answers as the model does",
+        "put them into the model's signature, or let clients know the labels",
+    )
 
 
 def _follows_its_queue(spec: ModelSpec) -> Iterator[Finding]:

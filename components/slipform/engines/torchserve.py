@@ -12,12 +12,12 @@ from . import checks, lacking, torchserve_config, torchserve_metrics
 from .api import Api
 from .base import Container, Engine, Port, Probe, Server
 from .formats import served_format
+from .images import image_of
 from .metrics import Metrics
 from .repository import MANIFEST, beside_file, manifest
 from .sizes import cpus, on_gpu
 from .torchserve_config import FOLDER, LOGGING, METRICS, READY, SETTINGS
 
-STARTUP_PERIOD_SECONDS = 5
 NUMBERS = frozenset({"BOOL", "UINT8", "INT8", "INT16", "INT32", "INT64", "FP16", "BF16", "FP32", "FP64"})
 """Element types that a TorchScript file takes from the handler that it is given."""
 
@@ -75,23 +75,15 @@ class TorchServe(Engine):
 
     def workload(self, server: Server) -> Container:
         spec, stack = server.spec, server.stack
-        field = _image(spec)
-        image = spec.serving.image or getattr(stack.images, field)
-        if image is None:
-            raise SlipformError(f"the stack has no image of TorchServe: slipform:images.{field}")
         names = [model.name for model in server.models]
-        tries = -(-spec.serving.startup_timeout.whole_seconds() // STARTUP_PERIOD_SECONDS)
         return Container(
-            image=stack.images.pulled(image),
+            image=image_of(spec, stack, _image(spec), self.title),
             # Not the image's entrypoint: it stays when the server has died, and starts it with an open management API.
             command=("torchserve",),
             args=tuple(_arguments(server)),
             ports=_ports(spec),
-            startup=Probe(
-                command=("python", f"{FOLDER}/{READY}", *names),
-                period_seconds=STARTUP_PERIOD_SECONDS,
-                timeout_seconds=10,
-                failure_threshold=tries,
+            startup=Probe(command=("python", f"{FOLDER}/{READY}", *names), timeout_seconds=10).lasting(
+                spec.serving.startup_timeout
             ),
             readiness=Probe(path="/ping"),
             liveness=Probe(path="/api-description", period_seconds=10, timeout_seconds=5),
@@ -208,14 +200,11 @@ def _takes_the_tensors(spec: ModelSpec) -> Iterator[Finding]:
                     allowed=", ".join(sorted(NUMBERS)),
                     remedy="convert it in a handler of your own (serving.handler), which TorchServe imports",
                 )
-    for index, output in enumerate(spec.model.outputs):
-        if output.labels:
-            yield Finding(
-                "answers are numbers: labels are for the bundled runtime's plain routes",
-                path=("model", "outputs", index, "labels"),
-                severity="warning",
-                remedy="write them in a handler of your own (serving.handler), or let clients know the labels",
-            )
+    yield from checks.has_no_labels(
+        spec,
+        "answers are numbers",
+        "write them in a handler of your own (serving.handler), or let clients know the labels",
+    )
 
 
 def _counts_rest_alone(spec: ModelSpec) -> Iterator[Finding]:

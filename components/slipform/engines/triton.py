@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar
 
-from ..spec.findings import Finding, SlipformError
+from ..spec.findings import Finding
 from ..spec.modelspec import ModelSpec
 from ..spec.stack import StackConfig
 from . import checks, latency, triton_metrics, triton_releases
 from .base import Container, Engine, Server
 from .config_pbtxt import config_pbtxt
 from .formats import served_format
+from .images import image_of
 from .metrics import Metrics
 from .openinference import ports, probes
 from .repository import MANIFEST, config_file, manifest
@@ -44,12 +45,9 @@ class Triton(Engine):
 
     def workload(self, server: Server) -> Container:
         spec, stack = server.spec, server.stack
-        image = spec.serving.image or stack.images.triton
-        if image is None:
-            raise SlipformError("the stack has no image of Triton: slipform:images.triton")
         health = probes(server)
         return Container(
-            image=stack.images.pulled(image),
+            image=image_of(spec, stack, "triton", "Triton"),
             # The image's entrypoint prepares the GPU's libraries and then executes what it is given.
             command=(),
             args=("tritonserver", *_arguments(server)),
@@ -113,14 +111,9 @@ def _has_no_such_thing(spec: ModelSpec) -> Iterator[Finding]:
             given=serving.handler,
             remedy="write engine: fastapi, or put pre- and postprocessing in the model or an ensemble",
         )
-    for index, output in enumerate(spec.model.outputs):
-        if output.labels:
-            yield Finding(
-                "Triton answers with numbers: labels are for the bundled runtime's plain routes",
-                path=("model", "outputs", index, "labels"),
-                severity="warning",
-                remedy="write engine: fastapi, or let clients know the labels",
-            )
+    yield from checks.has_no_labels(
+        spec, "Triton answers with numbers", "write engine: fastapi, or let clients know the labels"
+    )
     if not serving.batching.max_batch_size:
         for side in ("inputs", "outputs"):
             for index, tensor in enumerate(getattr(spec.model, side)):

@@ -162,6 +162,6 @@ def model_uris(spec: ModelSpec) -> tuple[str, ...]:
     """Where the spec's versions are, as they were trained; nothing where a Secret brings the access."""
     if spec.model.credentials and spec.model.credentials.secret:
         return ()
-    candidate = spec.rollout.candidate if spec.rollout else None
+    candidate = spec.candidate
     uris = (spec.model.uri, candidate.uri if candidate else None)
     return tuple(sorted({uri for uri in uris if uri}))

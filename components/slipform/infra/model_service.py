@@ -28,13 +28,13 @@ from .progressive import ProgressiveRollout, ProgressiveRolloutArgs
 from .project_files import model_files
 from .routes import endpoints
 from .rules.component import ServiceLevelRules, ServiceLevelRulesArgs
-from .rules.server import Server as WatchedServer
 from .scaling import scaling_plan
 from .service import create_service
 from .serving import ServingDeployment, ServingDeploymentArgs
 from .serving_resource import ServingResource
 from .tracks import deployment_name, replicas
 from .traffic import TrafficRoute, TrafficRouteArgs, is_routed
+from .watched import watched
 from .workloads import workloads
 
 
@@ -64,6 +64,7 @@ class ModelService(pulumi.ComponentResource):
         self._measured = self._engine.runtime(self._spec)
         self._metrics = self._measured.metrics(args.platform.stack)
         self._workloads = workloads(self._engine, name, args.specs, args.platform.stack, args.root)
+        self._watched = watched(name, args.specs, self._workloads, args.platform.stack)
         self._servers = self._workloads.servers
         self._ports = self._workloads.ports
         self._plan = scaling_plan(
@@ -225,13 +226,7 @@ class ModelService(pulumi.ComponentResource):
         return ServiceLevelRules(
             self._name,
             ServiceLevelRulesArgs(
-                platform=self._platform,
-                server=self._name,
-                specs=self._args.specs,
-                metrics=self._metrics,
-                workloads=self._workloads.targets,
-                hpas=tuple(autoscaler.hpa_name for autoscaler in self.autoscalers.values()),
-                metrics_port=self._workloads.metrics_port,
+                self._platform, self._watched, self._metrics, metrics_port=self._workloads.metrics_port
             ),
             opts=self._within,
         )
@@ -240,9 +235,7 @@ class ModelService(pulumi.ComponentResource):
         """It shows what the rules record, so there is none without them."""
         if self._platform.stack.lacks("grafana") or self.rules is None:
             return None
-        hpas = tuple(autoscaler.hpa_name for autoscaler in self.autoscalers.values())
-        watched = WatchedServer(self._name, self._args.specs, self._workloads.targets, hpas, self._platform.stack)
-        return Dashboard(self._name, DashboardArgs(self._platform, watched, self._metrics), opts=self._within)
+        return Dashboard(self._name, DashboardArgs(self._platform, self._watched, self._metrics), opts=self._within)
 
     @property
     def _placement(self) -> Placement:

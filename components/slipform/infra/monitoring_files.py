@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from ..engines import registry
 from ..project import Project
-from .autoscaler import hpa_name
 from .dashboard.board import board
 from .rules.groups import rule_groups
 from .rules.promtool import promtool_tests, rule_file
-from .rules.server import Server
+from .watched import watched
 from .workloads import workloads
 
 
@@ -19,8 +18,7 @@ def monitoring_files(project: Project) -> dict[str, str]:
         engine = registry.engine(service.specs[0].serving.engine)
         metrics = registry.runtime(service.specs[0]).metrics(project.stack)
         found = workloads(engine, service.name, service.specs, project.stack, project.root)
-        hpas = tuple(hpa_name(found.target(track)) for track in found.scaled)
-        server = Server(service.name, service.specs, found.targets, hpas, project.stack)
+        server = watched(service.name, service.specs, found, project.stack)
         groups = rule_groups(server, metrics)
         texts[f"{service.name}.rules.yaml"] = rule_file(groups)
         texts[f"{service.name}.tests.yaml"] = promtool_tests(groups, f"{service.name}.rules.yaml")

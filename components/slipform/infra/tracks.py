@@ -46,5 +46,5 @@ def replicas(spec: ModelSpec, track: str) -> Replicas:
 
 
 def _version(spec: ModelSpec, track: str) -> int:
-    candidate = spec.rollout.candidate if spec.rollout else None
+    candidate = spec.candidate
     return candidate.version if track == CANDIDATE and candidate else spec.model.version

@@ -17,19 +17,13 @@ def _owned(spec: ModelSpec) -> Iterator[Finding]:
 
 
 def _pinned(spec: ModelSpec) -> Iterator[Finding]:
-    for path, uri, sha256 in _versions(spec):
-        if sha256 is None and uri is not None and not uri.startswith("file:"):
+    for source in spec.sources:
+        if source.sha256 is None and source.uri is not None and not source.uri.startswith("file:"):
             yield Finding(
                 "the files behind this address could be others tomorrow",
-                path=(*path, "sha256"),
+                path=(*source.path, "sha256"),
                 remedy="`slipform pin` writes their digest",
             )
-
-
-def _versions(spec: ModelSpec) -> Iterator[tuple[FieldPath, str | None, str | None]]:
-    yield ("model",), spec.model.uri, spec.model.sha256
-    if spec.rollout and (candidate := spec.rollout.candidate):
-        yield ("rollout", "candidate"), candidate.uri or spec.model.uri, candidate.sha256
 
 
 def _promised(spec: ModelSpec) -> Iterator[Finding]:

@@ -42,12 +42,9 @@ def digest_of(files: Mapping[str, Path]) -> str:
 
 def problems(spec: ModelSpec, stack: StackConfig | None, root: Path) -> Iterator[Finding]:
     """What is wrong with a model that is named by a path in the project; nothing where it lies elsewhere."""
-    if spec.model.scheme == "file" and spec.model.uri:
-        yield from _version(("model",), spec.model.uri, spec.model.version, spec.model.sha256, spec, stack, root)
-    candidate = spec.rollout.candidate if spec.rollout else None
-    uri = (candidate.uri or spec.model.uri) if candidate else None
-    if candidate and uri and uri.startswith("file:"):
-        yield from _version(("rollout", "candidate"), uri, candidate.version, candidate.sha256, spec, stack, root)
+    for source in spec.sources:
+        if source.uri is not None and source.uri.startswith("file:"):
+            yield from _version(source.path, source.uri, source.version, source.sha256, spec, stack, root)
     if spec.serving.handler and not (root / spec.serving.handler).is_file():
         yield Finding("no such file", path=("serving", "handler"), given=spec.serving.handler,
                       allowed="a path from the folder of Pulumi.yaml")  # fmt: skip

@@ -19,12 +19,10 @@ def problems(spec: ModelSpec, root: Path) -> Iterator[Finding]:
     """What the served version's file contradicts; of a candidate as well, for it has the same tensors."""
     if spec.model.format != "onnx":
         return
-    candidate = spec.rollout.candidate if spec.rollout else None
-    versions = [(spec.model.uri, spec.model.version)]
-    if candidate is not None:
-        versions.append((candidate.uri or spec.model.uri, candidate.version))
-    for uri, version in versions:
-        if uri is not None and uri.startswith("file:") and (file := _onnx(local_folder(uri, version, root))):
+    for source in spec.sources:
+        if source.uri is None or not source.uri.startswith("file:"):
+            continue
+        if file := _onnx(local_folder(source.uri, source.version, root)):
             yield from _contradictions(spec, file, file.relative_to(root))
 
 

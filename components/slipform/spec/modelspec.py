@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from .build import Build
+from .findings import FieldPath
 from .model import Model
 from .nodes import Nodes
-from .rollout import Rollout, is_progressive
+from .rollout import Candidate, Rollout, is_progressive
 from .scaling import Scaling
 from .serving import Serving
 from .traffic import Expose, Slo, Traffic
 from .vocabulary import LabelKey, LabelValue, Name, Part
+
+
+@dataclass(frozen=True)
+class Source:
+    """One version of a model: where the spec names it, and where its files are."""
+
+    path: FieldPath
+    uri: str | None
+    version: int
+    sha256: str | None
 
 
 class ModelSpec(Part):
@@ -90,6 +102,21 @@ class ModelSpec(Part):
     def server(self) -> str:
         """The name of the server that the model runs in: shared by name, else the model's own."""
         return self.serving.server or self.name
+
+    @property
+    def candidate(self) -> Candidate | None:
+        """The version beside that which serves, where the spec declares one."""
+        return self.rollout.candidate if self.rollout else None
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """The versions that it names, that which serves first; an ensemble's has no address."""
+        model, candidate = self.model, self.candidate
+        stable = Source(("model",), model.uri, model.version, model.sha256)
+        if candidate is None:
+            return (stable,)
+        address = candidate.uri or model.uri
+        return stable, Source(("rollout", "candidate"), address, candidate.version, candidate.sha256)
 
     @property
     def progressive(self) -> bool:

@@ -8,9 +8,7 @@ import pulumi
 from pulumi_kubernetes import apiextensions, meta
 
 from ...engines.metrics import Metrics
-from ...spec.modelspec import ModelSpec
 from ..platform import TRACK_LABEL, VERSION_LABEL, Platform, selector
-from ..scaling import ScaleTarget
 from .groups import rule_groups
 from .kinds import Group
 from .server import Server
@@ -21,15 +19,9 @@ class ServiceLevelRulesArgs:
     """Arguments of ServiceLevelRules: one server and the models that it serves."""
 
     platform: Platform
-    server: str
-    specs: tuple[ModelSpec, ...]
-    """The specs of its models, the first of which says how the server runs."""
+    server: Server
     metrics: Metrics
     """What the engine measures in this stack."""
-    workloads: tuple[ScaleTarget, ...]
-    """The Deployments or Rollouts that serve the models, stable first, then the candidate."""
-    hpas: tuple[str, ...] = ()
-    """Names of their HorizontalPodAutoscalers (``Autoscaler.hpa_name``)."""
     metrics_port: str = "metrics"
     """The Service's port that answers Prometheus, by name, where the engine does."""
 
@@ -44,7 +36,7 @@ class ServiceLevelRules(pulumi.ComponentResource):
         super().__init__("slipform:monitoring:ServiceLevelRules", name, {}, opts)
         self._name = name
         self._args = args
-        self.groups = self._rule_groups()
+        self.groups = rule_groups(args.server, args.metrics)
 
         self.service_monitor = self._create_service_monitor() if args.metrics.path is not None else None
         self.prometheus_rule = self._create_prometheus_rule()
@@ -54,11 +46,6 @@ class ServiceLevelRules(pulumi.ComponentResource):
     def alerts(self) -> list[str]:
         """The names of the alerts, each once."""
         return sorted({alert.name for group in self.groups for alert in group.alerts})
-
-    def _rule_groups(self) -> tuple[Group, ...]:
-        args = self._args
-        server = Server(args.server, args.specs, args.workloads, args.hpas, args.platform.stack)
-        return rule_groups(server, args.metrics)
 
     def _create_service_monitor(self) -> apiextensions.CustomResource:
         args = self._args
@@ -70,7 +57,7 @@ class ServiceLevelRules(pulumi.ComponentResource):
             metadata=self._metadata(),
             spec={
                 "jobLabel": "app.kubernetes.io/name",
-                "selector": {"matchLabels": selector(args.server)},
+                "selector": {"matchLabels": selector(args.server.name)},
                 "namespaceSelector": {"matchNames": [args.platform.namespace]},
                 "podTargetLabels": [TRACK_LABEL, VERSION_LABEL],
                 "endpoints": [
@@ -99,9 +86,9 @@ class ServiceLevelRules(pulumi.ComponentResource):
 
     def _metadata(self) -> meta.v1.ObjectMetaArgs:
         args = self._args
-        labels = args.platform.labels(args.server, args.specs[0], "monitoring")
+        labels = args.platform.labels(args.server.name, args.server.spec, "monitoring")
         return meta.v1.ObjectMetaArgs(
-            name=args.server,
+            name=args.server.name,
             namespace=args.platform.namespace,
             # Prometheus selects monitors and rules by its own labels, so those win.
             labels={**labels, **args.platform.stack.prometheus.labels},
